@@ -1,0 +1,109 @@
+"""Mono audio in and out of files, with the checks that every stage relies on.
+
+WAV and FLAC through libsndfile. Samples are float32, full scale ±1. Stereo is refused instead of mixed down:
+a stereo file of a mono pedal usually holds dry and wet side by side, or two different microphones.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from neuralpedal.contract.atomic import replacing
+from neuralpedal.contract.errors import OutputError, RecordingError
+
+SILENCE_RMS = 1e-5
+"""A track below this rms (−100 dBFS) holds no playing."""
+
+_SUBTYPES = {".wav": "FLOAT", ".flac": "PCM_24"}
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One mono track.
+
+    Attributes:
+        samples: float32, shape (T,), full scale ±1, finite.
+        sample_rate_hz: as the file says.
+        path: where it came from.
+    """
+
+    samples: NDArray[np.float32]
+    sample_rate_hz: int
+    path: Path
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return len(self.samples) / self.sample_rate_hz
+
+    def digest(self) -> str:
+        """SHA-256 of the file's bytes, in hex."""
+        return file_digest(self.path)
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    with Path(path).open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else \
+            hashlib.sha256(handle.read()).hexdigest()
+
+
+def read_recording(path: Path) -> Recording:
+    """Read a mono WAV or FLAC file.
+
+    Raises:
+        RecordingError: missing, not audio, truncated, stereo, empty, or holding NaN or infinity.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise RecordingError(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}; give a WAV or FLAC file")
+    try:
+        samples, sample_rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        reason = getattr(error, "error_string", str(error)).rstrip(".")
+        raise RecordingError(f"{path}: not audio that can be read ({reason}); give a WAV or FLAC file") from error
+    except OSError as error:
+        raise RecordingError(f"{path}: cannot be read ({error.strerror})") from error
+    if samples.shape[1] != 1:
+        raise RecordingError(
+            f"{path}: {samples.shape[1]} channels, wanted 1 (mono); export the one channel that holds this track"
+        )
+    mono = np.ascontiguousarray(samples[:, 0])
+    if mono.size == 0:
+        raise RecordingError(f"{path}: holds no samples; record or export it again")
+    bad = np.flatnonzero(~np.isfinite(mono))
+    if bad.size:
+        raise RecordingError(
+            f"{path}: {bad.size} samples are NaN or infinite, the first at {bad[0] / sample_rate_hz:.3f} s; "
+            "export it again"
+        )
+    return Recording(mono, int(sample_rate_hz), path)
+
+
+def write_recording(path: Path, samples: NDArray[np.float32], sample_rate_hz: int) -> None:
+    """Write a mono file, whole or not at all: 32-bit float for ``.wav``, 24 bits for ``.flac``.
+
+    Raises:
+        OutputError: unknown suffix, missing folder, full disk, or a FLAC that would clip.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in _SUBTYPES:
+        raise OutputError(f"{path}: unknown audio suffix {path.suffix or '(none)'!r}; use .wav or .flac")
+    peak = float(np.max(np.abs(samples), initial=0.0))
+    if suffix == ".flac" and peak > 1.0:
+        raise OutputError(f"{path}: peak {peak:.2f} would clip in FLAC; write a .wav (32-bit float) instead")
+    with replacing(path) as temporary:
+        try:
+            soundfile.write(temporary, samples, sample_rate_hz, subtype=_SUBTYPES[suffix])
+        except soundfile.LibsndfileError as error:
+            raise OSError(None, error.error_string.rstrip(".")) from error
+
+
+def is_silent(samples: NDArray[np.float32]) -> bool:
+    """True when the rms is below −100 dBFS."""
+    return bool(np.sqrt(np.mean(np.square(samples, dtype=np.float64))) < SILENCE_RMS)

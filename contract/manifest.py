@@ -1,0 +1,87 @@
+"""What a ``.tflite`` pedal says about itself: JSON in the model's metadata, so that one file is the pedal.
+
+``format_version`` grows only when an older reader would play the file wrongly; a reader refuses newer ones and ignores
+fields it does not know.
+"""
+
+import json
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from neuralpedal.contract.errors import ModelFileError
+from neuralpedal.contract.spec import NetworkSpec, explain_validation
+
+FORMAT_VERSION = 1
+METADATA_NAME = "neuralpedal_manifest"
+"""Name of the metadata entry whose buffer holds the JSON (UTF-8)."""
+
+SCHEMES = ("float32", "w8", "w8a8")
+"""float32; w8: int8 weights per output channel, float arithmetic; w8a8: int8 weights and activations, integers only."""
+
+
+class Manifest(BaseModel):
+    """The manifest.
+
+    Attributes:
+        name: what a player shows.
+        scheme: a name of ``SCHEMES``.
+        network: what was trained.
+        input_gain_db, output_gain_db: applied by the player around the network.
+        esr_wet: against the real pedal's recording; esr_float: against the float model. Measured by streaming this
+            file's own graph through LiteRT; None when not measured.
+        provenance: digests of what it was made from (``weights_sha256``, ``dry_sha256``, ``wet_sha256``) and
+            ``neuralpedal_version``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    format_version: int = FORMAT_VERSION
+    name: str = Field(min_length=1, max_length=200)
+    scheme: str
+    network: NetworkSpec
+    input_gain_db: float = Field(0.0, ge=-60.0, le=60.0)
+    output_gain_db: float = Field(0.0, ge=-60.0, le=60.0)
+    esr_wet: float | None = None
+    esr_float: float | None = None
+    provenance: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """The only rate at which the file plays rightly."""
+        return self.network.sample_rate_hz
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """The manifest as JSON bytes; ``sample_rate_hz`` is repeated at the top for readers that know nothing else."""
+    fields: dict[str, Any] = manifest.model_dump(mode="json")
+    fields["sample_rate_hz"] = manifest.sample_rate_hz
+    return json.dumps(fields, indent=1, allow_nan=False).encode("utf-8")
+
+
+def decode_manifest(data: bytes, source: str) -> Manifest:
+    """Read a manifest; ``source`` names the file in messages.
+
+    Raises:
+        ModelFileError: not JSON, a newer format, an unknown scheme, a field missing or out of range.
+    """
+    try:
+        fields = json.loads(data.decode("utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ModelFileError(f"{source}: its manifest is not JSON ({error}); convert the model again") from error
+    version = fields.get("format_version") if isinstance(fields, dict) else None
+    if not isinstance(version, int) or version < 1:
+        raise ModelFileError(f"{source}: its manifest has format_version {version!r}, wanted an integer from 1")
+    if version > FORMAT_VERSION:
+        raise ModelFileError(
+            f"{source}: its manifest has format_version {version}, this neuralpedal reads up to {FORMAT_VERSION}; "
+            "upgrade neuralpedal"
+        )
+    try:
+        manifest = Manifest.model_validate(fields)
+    except ValidationError as error:
+        raise ModelFileError(f"{source}: {explain_validation(error, 'manifest')}; convert the model again") from error
+    if manifest.scheme not in SCHEMES:
+        raise ModelFileError(f"{source}: scheme {manifest.scheme!r} is not one of {', '.join(SCHEMES)}; upgrade "
+                             "neuralpedal or convert the model again")
+    return manifest

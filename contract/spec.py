@@ -1,0 +1,78 @@
+"""What a network is, in as few words as every stage needs.
+
+A stage asks the spec for sizes and shapes and never "is it an LSTM?": a new family is a row in ``FAMILIES`` here, a
+builder in train/, an emitter in convert/, a reference in contract/ and a kernel in firmware_bridge/.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from neuralpedal.contract.errors import SpecError
+
+FAMILIES = ("lstm",)
+"""Families that the whole line knows today."""
+
+
+class NetworkSpec(BaseModel):
+    """One network: mono in, mono out, one output sample per input sample.
+
+    Attributes:
+        family: a name of ``FAMILIES``.
+        hidden_size: units per recurrent layer, H.
+        num_layers: recurrent layers, the second fed by the first.
+        skip: the input is added to the output, so that the network learns only what the pedal changes.
+        sample_rate_hz: the rate it was trained at; it is wrong at any other.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    family: str = "lstm"
+    hidden_size: int = Field(16, ge=1, le=1024)
+    num_layers: int = Field(1, ge=1, le=2)
+    skip: bool = True
+    sample_rate_hz: int = Field(48000, ge=8000, le=384000)
+
+    @field_validator("family")
+    @classmethod
+    def _known_family(cls, family: str) -> str:
+        if family not in FAMILIES:
+            raise ValueError(f"{family!r} is not one of {', '.join(FAMILIES)}")
+        return family
+
+    @property
+    def layer_input_sizes(self) -> tuple[int, ...]:
+        """Width of what each recurrent layer reads: 1, then H."""
+        return (1, *[self.hidden_size] * (self.num_layers - 1))
+
+    @property
+    def num_parameters(self) -> int:
+        """Trainable weights, head included."""
+        h = self.hidden_size
+        return sum(4 * h * (size + h + 1) for size in self.layer_input_sizes) + h + 1
+
+    @property
+    def label(self) -> str:
+        """Short name for tables: ``lstm 1×16``."""
+        return f"{self.family} {self.num_layers}×{self.hidden_size}"
+
+
+def make_spec(**fields: Any) -> NetworkSpec:
+    """A checked spec from plain values.
+
+    Raises:
+        SpecError: a field is unknown or out of range; the message names it.
+    """
+    try:
+        return NetworkSpec(**fields)
+    except ValidationError as error:
+        raise SpecError(explain_validation(error, "network")) from error
+
+
+def explain_validation(error: ValidationError, what: str) -> str:
+    """One line from the first complaint of a pydantic error: which field, what was found, what was wanted."""
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"]) or "value"
+    more = len(error.errors()) - 1
+    found = "" if first["type"] in ("missing", "extra_forbidden") else f" (found {first['input']!r})"
+    return f"{what}: {field}: {first['msg']}{found}" + (f"; and {more} more" if more else "")

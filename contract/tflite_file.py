@@ -1,0 +1,232 @@
+"""Reading a ``.tflite`` file without an interpreter: tensors, operators, and our manifest.
+
+The device must read the manifest where no schema package exists (tflite-runtime ships none), so the few tables needed
+are read through the flatbuffers runtime by their field numbers, which the TFLite schema keeps for ever.
+Source: tensorflow/lite/schema/schema.fbs (identifier TFL3).
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import flatbuffers.encode
+import flatbuffers.number_types as types
+import numpy as np
+from flatbuffers.table import Table
+from numpy.typing import NDArray
+
+from neuralpedal.contract.errors import ModelFileError
+from neuralpedal.contract.manifest import METADATA_NAME, Manifest, decode_manifest
+
+_IDENTIFIER = b"TFL3"
+_DTYPES: dict[int, Any] = {0: np.float32, 2: np.int32, 3: np.uint8, 4: np.int64, 7: np.int16, 9: np.int8}
+_NO_TENSOR = -1
+
+OPERATOR_NAMES = {0: "ADD", 6: "DEQUANTIZE", 9: "FULLY_CONNECTED", 22: "RESHAPE",
+                  44: "UNIDIRECTIONAL_SEQUENCE_LSTM", 114: "QUANTIZE"}
+"""Builtin operators that this package writes; others are named by their number."""
+
+
+@dataclass(frozen=True)
+class TensorView:
+    """One tensor of the file.
+
+    Attributes:
+        data: the constant's values, or None for an activation.
+        scales: float32, empty when not quantized, one, or one per channel of ``channel_axis``.
+        zero_points: int64, as many as scales.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: Any
+    data: NDArray[Any] | None
+    scales: NDArray[np.float32]
+    zero_points: NDArray[np.int64]
+    channel_axis: int
+    is_variable: bool
+
+    def dequantized(self) -> NDArray[np.float32]:
+        """The constant as float32: (q − zero_point) · scale, as the DEQUANTIZE operator computes it."""
+        if self.data is None:
+            raise ModelFileError(f"tensor {self.name!r} holds no constant")
+        if self.dtype == np.float32:
+            return self.data
+        shape = [1] * len(self.shape)
+        if len(self.scales) > 1:
+            shape[self.channel_axis] = -1
+        centred = self.data.astype(np.int64) - self.zero_points.reshape(shape)
+        return (centred.astype(np.float32) * self.scales.reshape(shape)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class OperatorView:
+    """One operator: builtin code and tensor indices (−1: absent), in file order."""
+
+    code: int
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    intermediates: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """Builtin name, or ``operator N``."""
+        return OPERATOR_NAMES.get(self.code, f"operator {self.code}")
+
+
+@dataclass(frozen=True)
+class TfliteFile:
+    """The first subgraph of a file and its metadata."""
+
+    path: Path
+    tensors: tuple[TensorView, ...]
+    operators: tuple[OperatorView, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    metadata: dict[str, bytes]
+
+    def manifest(self) -> Manifest:
+        """Our manifest.
+
+        Raises:
+            ModelFileError: absent (a foreign file), newer or damaged.
+        """
+        if METADATA_NAME not in self.metadata:
+            raise ModelFileError(
+                f"{self.path}: a TFLite model without a neuralpedal manifest; "
+                "only files written by `neuralpedal convert` play here"
+            )
+        return decode_manifest(self.metadata[METADATA_NAME], str(self.path))
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest of a ``.tflite`` file. Raises ModelFileError as :func:`read_tflite` and ``TfliteFile.manifest``."""
+    return read_tflite(path).manifest()
+
+
+def read_tflite(path: Path) -> TfliteFile:
+    """Read a file's structure.
+
+    Raises:
+        ModelFileError: missing, not TFLite, truncated.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise ModelFileError(f"{path}: no such file") from error
+    except OSError as error:
+        raise ModelFileError(f"{path}: cannot be read ({error.strerror})") from error
+    if data[4:8] != _IDENTIFIER:
+        raise ModelFileError(f"{path}: not a TFLite model (it does not carry the mark TFL3); give a .tflite file")
+    try:
+        return _parse(path, data)
+    # What a damaged flatbuffer raises depends on which offset points where; all of it means the same.
+    except (IndexError, ValueError, TypeError, KeyError, OverflowError, MemoryError, RecursionError,
+            UnicodeDecodeError, AttributeError, struct.error) as error:
+        if isinstance(error, ModelFileError):
+            raise
+        raise ModelFileError(f"{path}: damaged or truncated TFLite model ({error}); copy or convert it again") from error
+
+
+
+
+
+class _Table:
+    """A flatbuffer table whose fields are asked for by number."""
+
+    def __init__(self, data: bytes, position: int) -> None:
+        self._data = data
+        self._table = Table(data, position)
+
+    @classmethod
+    def root(cls, data: bytes) -> "_Table":
+        return cls(data, flatbuffers.encode.Get(types.UOffsetTFlags.packer_type, data, 0))
+
+    def _offset(self, field: int) -> int:
+        return self._table.Offset(4 + 2 * field)
+
+    def scalar(self, field: int, flags: Any, default: int = 0) -> int:
+        offset = self._offset(field)
+        return self._table.Get(flags, offset + self._table.Pos) if offset else default
+
+    def table(self, field: int) -> "_Table | None":
+        offset = self._offset(field)
+        return _Table(self._data, self._table.Indirect(offset + self._table.Pos)) if offset else None
+
+    def tables(self, field: int) -> "Iterator[_Table]":
+        offset = self._offset(field)
+        if offset:
+            start, count = self._table.Vector(offset), self._table.VectorLen(offset)
+            self._check_count(start, count, 4)
+            for index in range(count):
+                yield _Table(self._data, self._table.Indirect(start + 4 * index))
+
+    def array(self, field: int, dtype: Any) -> NDArray[Any]:
+        offset = self._offset(field)
+        if not offset:
+            return np.zeros(0, dtype)
+        start, count = self._table.Vector(offset), self._table.VectorLen(offset)
+        self._check_count(start, count, np.dtype(dtype).itemsize)
+        return np.frombuffer(self._data, np.dtype(dtype).newbyteorder("<"), count, start)
+
+    def text(self, field: int) -> str:
+        return bytes(self.array(field, np.uint8)).decode("utf-8")
+
+    def _check_count(self, start: int, count: int, item_bytes: int) -> None:
+        if start + count * item_bytes > len(self._data):
+            raise ValueError(f"a list of {count} items runs past the end of the file")
+
+
+def _parse(path: Path, data: bytes) -> TfliteFile:
+    model = _Table.root(data)
+    codes = [_operator_code(code) for code in model.tables(1)]
+    buffers = [buffer.array(0, np.uint8) for buffer in model.tables(4)]
+    subgraph = next(model.tables(2), None)
+    if subgraph is None:
+        raise ValueError("it has no subgraph")
+    tensors = tuple(_tensor(table, buffers) for table in subgraph.tables(0))
+    operators = tuple(_operator(table, codes) for table in subgraph.tables(3))
+    metadata = {entry.text(0): bytes(buffers[entry.scalar(1, types.Uint32Flags)]) for entry in model.tables(6)}
+    file = TfliteFile(path, tensors, operators, _indices(subgraph, 1), _indices(subgraph, 2), metadata)
+    _check_indices(file)
+    return file
+
+
+def _operator_code(table: _Table) -> int:
+    # Codes from 127 on live in a wider field; the old one then holds 127.
+    return max(table.scalar(0, types.Int8Flags), table.scalar(3, types.Int32Flags))
+
+
+def _indices(table: _Table, field: int) -> tuple[int, ...]:
+    return tuple(int(index) for index in table.array(field, np.int32))
+
+
+def _operator(table: _Table, codes: list[int]) -> OperatorView:
+    code = codes[table.scalar(0, types.Uint32Flags)]
+    return OperatorView(code, _indices(table, 1), _indices(table, 2), _indices(table, 8))
+
+
+def _tensor(table: _Table, buffers: list[NDArray[Any]]) -> TensorView:
+    code = table.scalar(1, types.Int8Flags)
+    if code not in _DTYPES:
+        raise ValueError(f"tensor type {code} is not one that neuralpedal writes")
+    shape = tuple(int(size) for size in table.array(0, np.int32))
+    raw = buffers[table.scalar(2, types.Uint32Flags)]
+    dtype = np.dtype(_DTYPES[code])
+    data = raw.view(dtype.newbyteorder("<")).reshape(shape) if raw.size else None
+    quantization = table.table(4)
+    scales = quantization.array(2, np.float32) if quantization else np.zeros(0, np.float32)
+    zero_points = quantization.array(3, np.int64) if quantization else np.zeros(0, np.int64)
+    axis = quantization.scalar(6, types.Int32Flags) if quantization else 0
+    return TensorView(table.text(3), shape, dtype, data, scales, zero_points, axis,
+                      bool(table.scalar(5, types.BoolFlags)))
+
+
+def _check_indices(file: TfliteFile) -> None:
+    for operator in file.operators:
+        for index in (*operator.inputs, *operator.outputs, *operator.intermediates):
+            if not _NO_TENSOR <= index < len(file.tensors):
+                raise ValueError(f"{operator.name} names tensor {index} of {len(file.tensors)}")

@@ -1,0 +1,105 @@
+"""The weights of a network as plain arrays, in one layout for all stages.
+
+Keras layout throughout: matrices are (inputs, outputs), the four gates lie side by side in the order
+i, f, c, o (input, forget, cell candidate, output). TFLite, NAM and PyTorch order and transpose them otherwise;
+each stage converts at its own border.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuralpedal.contract.errors import ModelFileError, SpecError
+from neuralpedal.contract.spec import NetworkSpec
+
+Array = NDArray[np.float32]
+
+GATES = ("input", "forget", "cell", "output")
+"""Gate names in column order."""
+
+
+@dataclass(frozen=True)
+class RecurrentWeights:
+    """One LSTM layer.
+
+    Attributes:
+        kernel: (inputs, 4H). recurrent_kernel: (H, 4H). bias: (4H,). Columns i, f, c, o.
+    """
+
+    kernel: Array
+    recurrent_kernel: Array
+    bias: Array
+
+    @property
+    def hidden_size(self) -> int:
+        """H."""
+        return self.recurrent_kernel.shape[0]
+
+    def gate(self, index: int) -> tuple[Array, Array, Array]:
+        """Kernel (inputs, H), recurrent kernel (H, H) and bias (H,) of gate ``index`` (order of ``GATES``)."""
+        h = self.hidden_size
+        columns = slice(index * h, (index + 1) * h)
+        return self.kernel[:, columns], self.recurrent_kernel[:, columns], self.bias[columns]
+
+
+@dataclass(frozen=True)
+class NetworkWeights:
+    """A network's spec with its arrays (float32).
+
+    Attributes:
+        layers: recurrent layers, first to last.
+        head_kernel: (H, 1). head_bias: (1,).
+    """
+
+    spec: NetworkSpec
+    layers: tuple[RecurrentWeights, ...]
+    head_kernel: Array
+    head_bias: Array
+
+    def __post_init__(self) -> None:
+        """Check every shape against the spec. Raises SpecError, ModelFileError for NaN."""
+        h = self.spec.hidden_size
+        if len(self.layers) != self.spec.num_layers:
+            raise SpecError(f"network: {len(self.layers)} layers of weights, but the spec says {self.spec.num_layers}")
+        wanted: list[tuple[str, tuple[int, ...]]] = []
+        for index, size in enumerate(self.spec.layer_input_sizes):
+            wanted += [(f"layer {index} kernel", (size, 4 * h)), (f"layer {index} recurrent kernel", (h, 4 * h)),
+                       (f"layer {index} bias", (4 * h,))]
+        wanted += [("head kernel", (h, 1)), ("head bias", (1,))]
+        for (name, shape), array in zip(wanted, self.arrays(), strict=True):
+            if array.shape != shape:
+                raise SpecError(f"network: {name} has shape {array.shape}, wanted {shape} for {self.spec.label}")
+            if not np.all(np.isfinite(array)):
+                raise ModelFileError(f"network: {name} holds NaN or infinity; train again or use an earlier checkpoint")
+
+    def arrays(self) -> Iterator[Array]:
+        """All arrays in a fixed order (layer by layer: kernel, recurrent kernel, bias; then the head)."""
+        for layer in self.layers:
+            yield from (layer.kernel, layer.recurrent_kernel, layer.bias)
+        yield from (self.head_kernel, self.head_bias)
+
+    def digest(self) -> str:
+        """SHA-256 over spec and arrays, in hex: equal digests play equally."""
+        hasher = hashlib.sha256(self.spec.model_dump_json().encode())
+        for array in self.arrays():
+            hasher.update(np.ascontiguousarray(array, dtype="<f4").tobytes())
+        return hasher.hexdigest()
+
+
+def random_weights(spec: NetworkSpec, seed: int, scale: float = 0.4) -> NetworkWeights:
+    """A network with random weights and live gates (forget bias 1), for tests and benchmarks."""
+    rng = np.random.default_rng(seed)
+    h = spec.hidden_size
+
+    def draw(*shape: int) -> Array:
+        return rng.normal(0.0, scale / np.sqrt(max(shape[0], 4) / 4), shape).astype(np.float32)
+
+    layers = []
+    for size in spec.layer_input_sizes:
+        bias = draw(4 * h)
+        bias[h : 2 * h] += 1.0
+        layers.append(RecurrentWeights(draw(size, 4 * h), draw(h, 4 * h), bias))
+    return NetworkWeights(spec, tuple(layers), draw(h, 1), draw(1) * np.float32(0.1))
