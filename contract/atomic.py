@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from neuralpedal.contract.errors import OutputError
+from neuralpedal.contract.errors import OutputError, PedalError
 
 
 def make_folder(path: Path) -> Path:
@@ -47,7 +47,7 @@ def replacing(path: Path) -> Iterator[Path]:
         _flush_to_disk(temporary)
         temporary.replace(path)
     except OSError as error:
-        if isinstance(error, OutputError):
+        if isinstance(error, PedalError):
             raise
         reason = error.strerror or str(error)
         raise OutputError(f"{path}: cannot be written ({reason}); free some space or choose another place") from error

@@ -6,6 +6,7 @@
     ├ RecordingError(ValueError)    wrong rate, length, clipped, silent, misaligned
     ├ ModelFileError(ValueError)    unreadable, truncated, newer format, unsupported operator
     ├ SpecError(ValueError)         impossible or unsupported network, recipe or option
+    ├ TrainingError(RuntimeError)   never gave a finite result
     ├ ConversionError(RuntimeError) a float operator left, degradation above the limit
     ├ FirmwareError(RuntimeError)   over budget, C compiler failed, board disagrees
     ├ OutputError(OSError)          a result cannot be written: no permission, disk full
@@ -32,6 +33,10 @@ class ModelFileError(PedalError, ValueError):
 
 class SpecError(PedalError, ValueError):
     """A network, recipe or option asks for something impossible or unsupported."""
+
+
+class TrainingError(PedalError, RuntimeError):
+    """A training ended without a usable network."""
 
 
 class ConversionError(PedalError, RuntimeError):

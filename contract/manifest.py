@@ -40,8 +40,8 @@ class Manifest(BaseModel):
     name: str = Field(min_length=1, max_length=200)
     scheme: str
     network: NetworkSpec
-    input_gain_db: float = Field(0.0, ge=-60.0, le=60.0)
-    output_gain_db: float = Field(0.0, ge=-60.0, le=60.0)
+    input_gain_db: float = Field(default=0.0, ge=-60.0, le=60.0)
+    output_gain_db: float = Field(default=0.0, ge=-60.0, le=60.0)
     esr_wet: float | None = None
     esr_float: float | None = None
     provenance: dict[str, str] = Field(default_factory=dict)

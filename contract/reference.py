@@ -13,11 +13,6 @@ from neuralpedal.contract.weights import NetworkWeights, RecurrentWeights
 Float = NDArray[np.float64]
 
 
-def sigmoid(x: Float) -> Float:
-    """1 / (1 + e⁻ˣ), without overflow for any x."""
-    return 0.5 * (1.0 + np.tanh(0.5 * x))
-
-
 @dataclass
 class CellState:
     """State of one LSTM layer: ``h`` and ``c``, each (..., H) float64."""
@@ -68,16 +63,26 @@ class ReferenceNetwork:
 
 
 class _Float64Layer:
-    """Weights of one layer in float64, ready for steps."""
+    """Weights of one layer in float64, ready for steps.
+
+    One tanh serves all four gates, because sigmoid(x) = ½·tanh(½·x) + ½: the halves are exact scalings.
+    """
 
     def __init__(self, weights: RecurrentWeights) -> None:
-        self._kernel = weights.kernel.astype(np.float64)
-        self._recurrent = weights.recurrent_kernel.astype(np.float64)
+        h = weights.hidden_size
+        # Rows of inputs and state under one another: one matrix product per step.
+        self._matrix = np.vstack([weights.kernel, weights.recurrent_kernel]).astype(np.float64)
         self._bias = weights.bias.astype(np.float64)
+        half = np.full(4 * h, 0.5)
+        half[2 * h : 3 * h] = 1.0
+        self._scale, self._offset = half, 1.0 - half
+        self._size = h
 
     def step(self, x: Float, state: CellState) -> None:
         """Advance ``state`` by one sample: x is (lanes, inputs)."""
-        gates = x @ self._kernel + state.h @ self._recurrent + self._bias
-        i, f, g, o = np.split(gates, 4, axis=1)
-        state.c = sigmoid(f) * state.c + sigmoid(i) * np.tanh(g)
-        state.h = sigmoid(o) * np.tanh(state.c)
+        h = self._size
+        gates = np.concatenate((x, state.h), axis=1) @ self._matrix + self._bias
+        activated = np.tanh(gates * self._scale) * self._scale + self._offset
+        i, f, g, o = activated[:, :h], activated[:, h : 2 * h], activated[:, 2 * h : 3 * h], activated[:, 3 * h :]
+        state.c = f * state.c + i * g
+        state.h = o * np.tanh(state.c)

@@ -6,7 +6,7 @@
       model.keras      the best network so far
       training.json    every figure, digest, version and the paths of the recordings
       recipe.yaml      what was asked for, complete
-      checkpoint/      where an interrupted training goes on (removed when it ends)
+      checkpoint.npz   where an interrupted training goes on
 """
 
 import json
@@ -41,7 +41,7 @@ class RunFolder:
     @property
     def checkpoint(self) -> Path:
         """What ``--resume`` reads."""
-        return self.path / "checkpoint"
+        return self.path / "checkpoint.npz"
 
     def is_run(self) -> bool:
         """True when a model lies here."""

@@ -87,6 +87,11 @@ class TfliteFile:
     outputs: tuple[int, ...]
     metadata: dict[str, bytes]
 
+    @property
+    def is_float(self) -> bool:
+        """True when audio goes in and out as float32."""
+        return all(self.tensors[index].dtype == np.float32 for index in (*self.inputs, *self.outputs))
+
     def manifest(self) -> Manifest:
         """Our manifest.
 
@@ -128,7 +133,8 @@ def read_tflite(path: Path) -> TfliteFile:
             UnicodeDecodeError, AttributeError, struct.error) as error:
         if isinstance(error, ModelFileError):
             raise
-        raise ModelFileError(f"{path}: damaged or truncated TFLite model ({error}); copy or convert it again") from error
+        raise ModelFileError(f"{path}: damaged or truncated TFLite model ({error}); "
+                             "copy or convert it again") from error
 
 
 
@@ -230,3 +236,6 @@ def _check_indices(file: TfliteFile) -> None:
         for index in (*operator.inputs, *operator.outputs, *operator.intermediates):
             if not _NO_TENSOR <= index < len(file.tensors):
                 raise ValueError(f"{operator.name} names tensor {index} of {len(file.tensors)}")
+    for index in (*file.inputs, *file.outputs):
+        if not 0 <= index < len(file.tensors):
+            raise ValueError(f"the graph's border names tensor {index} of {len(file.tensors)}")

@@ -1,0 +1,1 @@
+"""Keras models of an analog pedal, from a dry and a wet recording."""

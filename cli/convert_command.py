@@ -1,0 +1,67 @@
+"""``neuralpedal convert``."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from neuralpedal.cli.console import figure, note, print_json, print_table, steps, warn
+from neuralpedal.cli.quiet import quiet_tensorflow
+from neuralpedal.contract.manifest import SCHEMES
+
+
+@click.command("convert")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the files and report.json.")
+@click.option("--schemes", default=",".join(SCHEMES), show_default=True, help="Comma-separated list.")
+@click.option("--dry", type=click.Path(path_type=Path), help="Measure on this take instead of the validation part.")
+@click.option("--wet", type=click.Path(path_type=Path), help="The pedal's recording of --dry.")
+@click.option("--block", default=64, show_default=True, help="Samples per block when measuring.")
+@click.option("--seconds", default=5.0, show_default=True, help="Audio to time per scheme.")
+@click.option("--json", "as_json", is_flag=True, help="Print the content of report.json.")
+def command(run: Path, out: Path, schemes: str, dry: Path | None, wet: Path | None, block: int, seconds: float,
+            as_json: bool) -> None:
+    """Write RUN (a run folder, or .keras with --dry and --wet) as one .tflite file per scheme, and measure each.
+
+    \b
+    Schemes:
+      float32  float weights and arithmetic
+      w8       int8 weights, one scale per output channel; float arithmetic
+      w8a8     int8 weights, states and audio; integers only
+    \b
+    Examples:
+      neuralpedal convert sd1 --out sd1-pedal
+      neuralpedal convert sd1 --out sd1-pedal --schemes w8 --dry dry_test.wav --wet wet_test.wav
+    """
+    if (dry is None) != (wet is None):
+        raise click.UsageError("--dry and --wet belong together")
+    quiet_tensorflow()
+    from neuralpedal.cli.file_player import FilePlayer
+    from neuralpedal.convert.conversion import convert
+    from neuralpedal.convert.schemes import parse_schemes
+    from neuralpedal.convert.source import read_source
+
+    names = parse_schemes(schemes)
+    source = read_source(run, dry, wet)
+    with steps("converting") as told:
+        result = convert(source, names, out, FilePlayer(block, seconds), told)
+    if as_json:
+        print_json(result.report)
+    else:
+        print_report(result.report, out)
+
+
+def print_report(report: dict[str, Any], out: Path) -> None:
+    """The table of schemes, and warnings."""
+    rows = [
+        [name, figure(row["esr_wet"]), figure(row["esr_float"]), str(row["size_bytes"]),
+         f"{row['us_per_block_p50']:.1f}", f"{row['us_per_block_p99']:.1f}", f"{row['real_time_factor']:.4f}"]
+        for name, row in report["schemes"].items()
+    ]
+    block = next(iter(report["schemes"].values()))["block_size"]
+    print_table(f"{report['name']}: {report['measured_on']}, {report['measured_seconds']} s, blocks of {block}",
+                ["scheme", "ESR wet", "ESR float", "bytes", "µs/block p50", "µs/block p99", "real-time factor"], rows)
+    for row in report["schemes"].values():
+        for warning in row["warnings"]:
+            warn(warning)
+    note(f"wrote {out}/ ({', '.join(row['file'] for row in report['schemes'].values())}, report.json)")

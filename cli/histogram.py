@@ -1,0 +1,56 @@
+"""Histograms of block times: in the terminal, and as a picture."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuralpedal.contract.atomic import replacing
+from neuralpedal.contract.errors import DeviceError
+from neuralpedal.device.profile import BlockTimes
+
+_BARS = " ▏▎▍▌▋▊▉█"
+
+
+def bins(times: BlockTimes, count: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Counts and edges (µs) from the fastest block to the 99.5th percentile; slower blocks fall into the last bin."""
+    low, high = times.percentile(0), times.percentile(99.5)
+    edges = np.linspace(low, max(high, low * 1.01 + 1e-3), count + 1)
+    counts, _ = np.histogram(np.minimum(times.us_per_block, edges[-1]), edges)
+    return counts, edges
+
+
+def terminal_histogram(times: BlockTimes, rows: int = 12, width: int = 48) -> str:
+    """A bar per bin, with its range in µs and its number of blocks."""
+    counts, edges = bins(times, rows)
+    lines = []
+    for index, count in enumerate(counts):
+        eighths = round(8 * width * count / max(1, counts.max()))
+        bar = "█" * (eighths // 8) + (_BARS[eighths % 8] if eighths % 8 else "")
+        more = "+" if index == rows - 1 else " "
+        lines.append(f"{edges[index]:9.2f}–{edges[index + 1]:9.2f}{more}µs │{bar:<{width}} {count}")
+    return "\n".join(lines)
+
+
+def write_histogram_png(times: BlockTimes, title: str, path: Path) -> None:
+    """The histogram with percentiles and the deadline, as PNG.
+
+    Raises:
+        DeviceError: Matplotlib is not installed. OutputError: the file cannot be written.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise DeviceError(f"{path}: a picture needs Matplotlib; pip install 'neuralpedal[plot]'") from error
+    figure = Figure(figsize=(8, 4.5), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    counts, edges = bins(times, 80)
+    axes.stairs(counts, edges, fill=True, color="#4c78a8")
+    axes.set_yscale("log")
+    for share, colour in ((50, "#54a24b"), (99, "#e45756")):
+        value = times.percentile(share)
+        axes.axvline(value, color=colour, label=f"p{share}: {value:.1f} µs ({value / times.deadline_us:.1%} of budget)")
+    axes.set(title=title, xlabel=f"µs per block (budget {times.deadline_us:.0f} µs)", ylabel="blocks")
+    axes.legend()
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png")

@@ -1,0 +1,53 @@
+"""``neuralpedal profile``."""
+
+from pathlib import Path
+
+import click
+
+from neuralpedal.cli.console import note, print_json, print_table, progress_bar
+from neuralpedal.device.engine import ENGINES
+
+
+@click.command("profile")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--engine", type=click.Choice(ENGINES), default="litert", show_default=True)
+@click.option("--block", default=64, show_default=True, help="Samples per block.")
+@click.option("--seconds", default=10.0, show_default=True, help="Audio to play.")
+@click.option("--png", type=click.Path(path_type=Path), help="Write the histogram as a picture.")
+@click.option("--json", "as_json", is_flag=True, help="Print flat JSON.")
+def command(model: Path, engine: str, block: int, seconds: float, png: Path | None, as_json: bool) -> None:
+    """Time MODEL (a .tflite) block by block: percentiles, budget used, histogram.
+
+    The budget of a block is the time that it lasts as sound. Times are those of this machine while it does nothing
+    else; a shared one shows its neighbours in p99 and max.
+
+    \b
+    Examples:
+      neuralpedal profile sd1-pedal/sd1.w8.tflite
+      neuralpedal profile sd1-pedal/sd1.w8.tflite --block 16 --json
+    """
+    if not 0 < seconds <= 3600:
+        raise click.BadParameter(f"{seconds}: wanted more than 0 and at most 3600", param_hint="--seconds")
+    from neuralpedal.cli.histogram import terminal_histogram, write_histogram_png
+    from neuralpedal.device.engine import open_engine
+    from neuralpedal.device.profile import profile
+
+    opened = open_engine(model, engine, block)
+    with progress_bar("playing") as (report, _):
+        times = profile(opened, seconds, report)
+    summary = times.summary()
+    if png:
+        write_histogram_png(times, f"{model.name}, {opened.description}, blocks of {block}", png)
+    if as_json:
+        print_json({**summary.as_dict(), "model": str(model), "engine": opened.description,
+                    "png": str(png) if png else None})
+        return
+    rows = [[f"µs per block {name}", f"{value:.2f}", f"{value / times.deadline_us:.2%}"] for name, value in
+            (("p50", summary.us_per_block_p50), ("p95", summary.us_per_block_p95),
+             ("p99", summary.us_per_block_p99), ("max", summary.us_per_block_max))]
+    print_table(f"{model.name}, {opened.description}: {summary.blocks} blocks of {block}, budget "
+                f"{summary.deadline_us:.0f} µs", ["", "value", "of budget"], rows)
+    click.echo(terminal_histogram(times))
+    click.echo(f"late blocks: {summary.blocks_late}; real-time factor {summary.real_time_factor:.4f}")
+    if png:
+        note(f"wrote {png}")

@@ -1,0 +1,84 @@
+"""``neuralpedal train``."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import click
+
+from neuralpedal.cli.console import figure, note, print_json, print_table, progress_bar, warn
+from neuralpedal.cli.quiet import quiet_tensorflow
+
+INTERRUPTED = 130
+
+
+@click.command("train")
+@click.argument("dry", type=click.Path(path_type=Path))
+@click.argument("wet", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Run folder to write.")
+@click.option("--recipe", "recipe_path", type=click.Path(path_type=Path), help="YAML recipe; options override it.")
+@click.option("--hidden", type=int, help="Units per layer.  [recipe: 16]")
+@click.option("--layers", type=int, help="Recurrent layers, 1 or 2.  [recipe: 1]")
+@click.option("--minutes", type=float, help="Budget as wall time.  [recipe: 5]")
+@click.option("--epochs", type=int, help="Budget as passes over the recording, instead of --minutes.")
+@click.option("--seed", type=int, help="Of weights and segments.  [recipe: 0]")
+@click.option("--resume", is_flag=True, help="Go on where an interrupted run in --out stopped.")
+@click.option("--overwrite", is_flag=True, help="Replace a run in --out.")
+@click.option("--json", "as_json", is_flag=True, help="Print the content of training.json.")
+def command(dry: Path, wet: Path, out: Path, recipe_path: Path | None, hidden: int | None, layers: int | None,
+            minutes: float | None, epochs: int | None, seed: int | None, resume: bool, overwrite: bool,
+            as_json: bool) -> int:
+    """Train a network on DRY (the guitar) and WET (the same take through the pedal).
+
+    Both are mono WAV or FLAC of one sample rate. Ctrl-C keeps the best network so far; --resume goes on.
+
+    \b
+    Examples:
+      neuralpedal train dry.wav wet.wav --out sd1
+      neuralpedal train dry.wav wet.wav --out sd1-32 --hidden 32 --minutes 15 --seed 1
+      neuralpedal train dry.wav wet.wav --out sd1 --minutes 20 --resume
+    """
+    if minutes is not None and epochs is not None:
+        raise click.UsageError("give --minutes or --epochs, not both")
+    if resume and overwrite:
+        raise click.UsageError("give --resume or --overwrite, not both")
+    quiet_tensorflow()
+    from neuralpedal.train.recipe import read_recipe
+    from neuralpedal.train.session import prepare_session
+
+    recipe = read_recipe(recipe_path, hidden_size=hidden, num_layers=layers, minutes=minutes, epochs=epochs, seed=seed)
+    session = prepare_session(dry, wet, out, recipe, resume=resume, overwrite=overwrite)
+    for warning in session.pair.warnings:
+        warn(warning)
+    spec = session.trainer.model.spec
+    note(f"training {spec.label} ({spec.num_parameters} parameters) on {session.pair.dry.seconds:.0f} s "
+                 f"at {spec.sample_rate_hz} Hz")
+    interrupted = False
+    try:
+        result = train_with_bar(session)
+    except KeyboardInterrupt:
+        interrupted, result = True, session.run.read_training()
+        note(f"stopped; the best network so far is kept. Go on with: neuralpedal train {dry} {wet} "
+                     f"--out {out} --resume")
+    print_json(result) if as_json else _print_result(result, out)
+    return INTERRUPTED if interrupted else 0
+
+
+def train_with_bar(session: Any) -> dict[str, Any]:
+    """Run a TrainingSession under a progress bar; the content of training.json."""
+    with progress_bar("training") as (report, bar):
+        def watch(progress: Any) -> None:
+            report(progress.fraction)
+            esr = f"ESR {progress.best_esr:.4f}" if math.isfinite(progress.best_esr) else "ESR …"
+            description = f"training  epoch {progress.epoch}  {esr}  {progress.samples_per_s / 1e3:.0f}k samples/s"
+            bar.update(bar.task_ids[0], description=description)
+
+        result: dict[str, Any] = session.train(watch)
+        return result
+
+
+def _print_result(result: dict[str, Any], out: Path) -> None:
+    metrics = result["validation"] or {}
+    rows = [[name, figure(value)] for name, value in metrics.items()]
+    rows += [["epochs", str(result["epochs"])], ["wall_time_s", figure(result["wall_time_s"])]]
+    print_table(f"{out}: validation part, never trained on", ["", "value"], rows)

@@ -1,0 +1,116 @@
+"""Writes one file per scheme and measures each by playing it.
+
+Every figure comes from running the written file. How it is played is the caller's: convert must not know the device,
+and the device's own streaming is what users will hear.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from neuralpedal.contract.atomic import make_folder, replacing, write_json
+from neuralpedal.contract.errors import ConversionError
+from neuralpedal.contract.manifest import Manifest
+from neuralpedal.contract.metrics import esr
+from neuralpedal.convert.schemes import Builder, prepare_builder
+from neuralpedal.convert.source import ConversionSource, Signal
+
+REPORT_NAME = "report.json"
+_CHECK_SAMPLES = 4096
+_SUSPECT_ESR_FLOAT = 0.1
+
+
+class Player(Protocol):
+    """Plays a written file."""
+
+    def wet(self, path: Path, dry: Signal) -> Signal:
+        """Stream ``dry`` (T,) through the file in blocks, from zero state; float32 (T,)."""
+
+    def times(self, path: Path) -> dict[str, float]:
+        """``us_per_block_p50``, ``us_per_block_p99``, ``real_time_factor``, ``block_size``… of the file."""
+
+
+@dataclass(frozen=True)
+class SchemeResult:
+    """One written file. ``wet`` is its output over the measured take (T,)."""
+
+    scheme: str
+    path: Path
+    row: dict[str, Any]
+    wet: Signal
+
+
+@dataclass(frozen=True)
+class ConversionResult:
+    """All files, the float model's output over the take, and the content of report.json."""
+
+    schemes: tuple[SchemeResult, ...]
+    float_wet: Signal
+    report: dict[str, Any]
+
+
+def convert(source: ConversionSource, schemes: tuple[str, ...], out: Path, player: Player,
+            told: Callable[[str], None] = lambda stage: None) -> ConversionResult:
+    """Write and measure ``NAME.SCHEME.tflite`` for every scheme, then ``report.json``.
+
+    Args:
+        told: is given a short description of each step as it begins.
+
+    Raises:
+        ConversionError: a written file does not play as measured. OutputError: the folder cannot be written.
+    """
+    make_folder(out)
+    told("playing the float model")
+    take = source.take
+    float_wet = take.measured(source.float_model(take.dry))
+    results = []
+    for scheme in schemes:
+        told(f"{scheme}: writing")
+        builder = prepare_builder(scheme, source)
+        results.append(_write_scheme(source, scheme, builder, float_wet, out, player, told))
+    report = {
+        "name": source.name,
+        "network": source.weights.spec.model_dump(mode="json"),
+        "num_parameters": source.weights.spec.num_parameters,
+        "measured_on": take.description,
+        "measured_seconds": round(len(take.wet) / source.weights.spec.sample_rate_hz, 3),
+        "esr_float_model_wet": esr(take.wet, float_wet),
+        "schemes": {result.scheme: result.row for result in results},
+        "provenance": _provenance(source),
+    }
+    write_json(out / REPORT_NAME, report)
+    return ConversionResult(tuple(results), float_wet, report)
+
+
+def _write_scheme(source: ConversionSource, scheme: str, builder: Builder, float_wet: Signal, out: Path,
+                  player: Player, told: Callable[[str], None]) -> SchemeResult:
+    take, path = source.take, out / f"{source.name}.{scheme}.tflite"
+    manifest = Manifest(name=source.name, scheme=scheme, network=source.weights.spec, provenance=_provenance(source))
+    with replacing(path) as temporary:
+        temporary.write_bytes(builder(manifest))
+        told(f"{scheme}: streaming the take")
+        output = player.wet(temporary, take.dry)
+        wet = take.measured(output)
+        esr_wet, esr_float = esr(take.wet, wet), esr(float_wet, wet)
+        # The measured figures go into the file itself, whose graph must stay what was measured.
+        temporary.write_bytes(builder(manifest.model_copy(update={"esr_wet": esr_wet, "esr_float": esr_float})))
+        if not np.array_equal(player.wet(temporary, take.dry[:_CHECK_SAMPLES]), output[:_CHECK_SAMPLES]):
+            raise ConversionError(f"{path}: does not play twice alike; this is a bug, please report it")
+    told(f"{scheme}: timing blocks")
+    row: dict[str, Any] = {"file": path.name, "size_bytes": path.stat().st_size, "esr_wet": esr_wet,
+                           "esr_float": esr_float, **player.times(path), "warnings": _warnings(scheme, esr_float)}
+    return SchemeResult(scheme, path, row, wet)
+
+
+def _warnings(scheme: str, esr_float: float) -> list[str]:
+    if esr_float <= _SUSPECT_ESR_FLOAT:
+        return []
+    return [f"{scheme} differs from the float model by ESR {esr_float:.2g}: clearly audible; prefer another scheme"]
+
+
+def _provenance(source: ConversionSource) -> dict[str, str]:
+    return {**source.provenance, "neuralpedal_version": metadata.version("neuralpedal")}

@@ -1,0 +1,108 @@
+"""The one file that talks to a TFLite interpreter, whichever of the three packages is there.
+
+Order: ai-edge-litert, tflite-runtime (its predecessor: wheels up to Python 3.11, NumPy 1 only), TensorFlow's own.
+All three have the same Python class; their errors are translated here and nowhere else.
+"""
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neuralpedal.contract.errors import DeviceError, ModelFileError
+
+PACKAGES = ("ai_edge_litert", "tflite_runtime", "tensorflow")
+"""Import names, in the order they are tried."""
+
+_MODULES = {"ai_edge_litert": "ai_edge_litert.interpreter", "tflite_runtime": "tflite_runtime.interpreter",
+            "tensorflow": "tensorflow.lite.python.interpreter"}
+
+
+@dataclass(frozen=True)
+class InterpreterPackage:
+    """An importable interpreter: ``name`` of ``PACKAGES``, its ``Interpreter``, the resolver without delegates."""
+
+    name: str
+    interpreter: Callable[..., Any]
+    resolver: Any
+
+
+def find_interpreter(only: str | None = None) -> InterpreterPackage:
+    """The first package that works here.
+
+    Args:
+        only: look for this one of ``PACKAGES`` alone.
+
+    Raises:
+        DeviceError: none is installed, or the only one cannot work with the installed NumPy.
+    """
+    obstacles = []
+    for name in (only,) if only else PACKAGES:
+        if name == "tflite_runtime" and int(np.__version__.split(".")[0]) >= 2:
+            # The import succeeds and the constructor fails: built against NumPy 1.
+            if importlib.util.find_spec(name):
+                obstacles.append(f"tflite_runtime needs NumPy < 2, found {np.__version__}")
+            continue
+        try:
+            module = importlib.import_module(_MODULES[name])
+        except ImportError as error:
+            if importlib.util.find_spec(name):
+                obstacles.append(f"{name} is installed but does not load ({error})")
+            continue
+        return InterpreterPackage(name, module.Interpreter, module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
+    detail = f" ({'; '.join(obstacles)})" if obstacles else ""
+    raise DeviceError(f"no TFLite interpreter found{detail}; pip install 'neuralpedal[device]'")
+
+
+class StreamingInterpreter:
+    """A model prepared for blocks of one length, its state kept from block to block.
+
+    Args:
+        path: a file whose structure was checked already (the interpreter's own messages are poor).
+        block_size: samples per block.
+        package: which interpreter; the first that works when None.
+        num_threads: 1: a small model loses more by waking a second core than it gains.
+    """
+
+    def __init__(self, path: Path, block_size: int, package: str | None = None, num_threads: int = 1) -> None:
+        self.package = find_interpreter(package)
+        try:
+            # No delegate: XNNPACK would take over the head and the skip alone, with another rounding in int8, and
+            # gains nothing at these sizes.
+            self._interpreter = self.package.interpreter(
+                model_path=str(path), num_threads=num_threads, experimental_op_resolver_type=self.package.resolver
+            )
+            self._input = self._interpreter.get_input_details()[0]["index"]
+            self._interpreter.resize_tensor_input(self._input, [1, block_size, 1], strict=True)
+            self._interpreter.allocate_tensors()
+            self._output = self._interpreter.get_output_details()[0]["index"]
+        except (ValueError, RuntimeError) as error:
+            reason = " ".join(str(error).split())
+            raise ModelFileError(f"{path}: {self.package.name} cannot play it ({reason}); convert it again") from error
+        # Functions that give a view of the tensor's memory: no copy is made per block.
+        self._input_view = self._interpreter.tensor(self._input)
+        self._output_view = self._interpreter.tensor(self._output)
+
+    @property
+    def input(self) -> np.ndarray:
+        """View (T,) of the input's memory; must not be kept over :meth:`invoke`."""
+        view: np.ndarray = self._input_view()[0, :, 0]
+        return view
+
+    @property
+    def output(self) -> np.ndarray:
+        """View (T,) of the output's memory; must not be kept over :meth:`invoke`."""
+        view: np.ndarray = self._output_view()[0, :, 0]
+        return view
+
+    def invoke(self) -> None:
+        """Run one block. The interpreter's own contract: no allocation in its arena."""
+        self._interpreter.invoke()
+
+    def reset(self) -> None:
+        """Back to zero state. Not real-time safe."""
+        self._interpreter.reset_all_variables()

@@ -1,0 +1,57 @@
+"""The engine that plays a ``.tflite`` in NumPy: what the other engines are compared with."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuralpedal.contract.affine import code_of
+from neuralpedal.contract.network_file import read_weights
+from neuralpedal.contract.reference import ReferenceNetwork
+from neuralpedal.contract.reference_int8 import Int8ReferenceNetwork
+from neuralpedal.contract.tflite_file import TfliteFile, read_tflite
+from neuralpedal.device.engine import Block, Engine, linear_gain
+
+_Play = Callable[[Block], NDArray[Any]]
+_Reset = Callable[[], None]
+
+
+class ReferenceEngine(Engine):
+    """See :class:`Engine`. Float files play in float64, integer files in the interpreter's integer arithmetic.
+
+    Not real-time safe: tens of microseconds per sample.
+
+    Raises:
+        ModelFileError: not one of our files.
+    """
+
+    def __init__(self, path: Path, block_size: int) -> None:
+        file = read_tflite(path)
+        self.manifest = file.manifest()
+        self.block_size = block_size
+        self.description = "reference (NumPy)"
+        self._play, self._reset = _float_network(file) if file.is_float else _integer_network(file)
+        self._input_gain = linear_gain(self.manifest.input_gain_db)
+        self._output_gain = linear_gain(self.manifest.output_gain_db)
+
+    def process(self, dry: Block, wet: Block) -> None:
+        """One block. Not real-time safe."""
+        wet[...] = self._play(np.asarray(dry * self._input_gain, np.float32)) * self._output_gain
+
+    def reset(self) -> None:
+        """Back to zero state."""
+        self._reset()
+
+
+def _float_network(file: TfliteFile) -> tuple[_Play, _Reset]:
+    network = ReferenceNetwork(read_weights(file))
+    return network.process, network.reset
+
+
+def _integer_network(file: TfliteFile) -> tuple[_Play, _Reset]:
+    network = Int8ReferenceNetwork(file)
+    encode = code_of(file.tensors[file.inputs[0]], str(file.path)).encode
+    decode = code_of(file.tensors[file.outputs[0]], str(file.path)).decode
+    return (lambda dry: decode(network.process(encode(dry)))), network.reset

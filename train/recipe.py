@@ -1,0 +1,107 @@
+"""How to train: one checked object, read from YAML, written back complete into the run folder."""
+
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from neuralpedal.contract.atomic import write_text
+from neuralpedal.contract.errors import SpecError
+from neuralpedal.contract.spec import NetworkSpec, explain_validation, make_spec
+
+
+class Recipe(BaseModel):
+    """Everything that decides a training, the recordings apart.
+
+    Attributes:
+        family, hidden_size, num_layers, skip: see NetworkSpec.
+        minutes, epochs: the budget, exactly one of them; minutes count the training loop's wall time, an epoch is as
+            many samples as the training part holds.
+        streams: segments trained side by side, B.
+        chunk_samples: truncation of back-propagation through time; one update per chunk.
+        chunks_per_segment: chunks that a segment runs through with its state carried on.
+        warm_up_samples: run from zero state before a segment's first chunk, without gradient.
+        learning_rate, final_learning_rate: Adam's, along half a cosine.
+        gradient_clip: largest global norm of a gradient.
+        pre_emphasis: coefficient of the loss's filter; 0 turns it off.
+        esr_weight, emphasized_esr_weight, dc_weight: the loss's mix.
+        validation_share: the last part of the recording, never trained on.
+        seed: of weights and segments.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    family: str = "lstm"
+    hidden_size: int = Field(16, ge=1, le=1024)
+    num_layers: int = Field(1, ge=1, le=2)
+    skip: bool = True
+    minutes: float | None = Field(None, gt=0, le=100_000)
+    epochs: int | None = Field(None, ge=1, le=1_000_000)
+    streams: int = Field(32, ge=1, le=4096)
+    chunk_samples: int = Field(1024, ge=16, le=65_536)
+    chunks_per_segment: int = Field(8, ge=1, le=1024)
+    warm_up_samples: int = Field(1024, ge=0, le=1_000_000)
+    learning_rate: float = Field(4e-3, gt=0, le=1)
+    final_learning_rate: float = Field(4e-5, gt=0, le=1)
+    gradient_clip: float = Field(1.0, gt=0)
+    pre_emphasis: float = Field(0.85, ge=0, lt=1)
+    esr_weight: float = Field(0.0, ge=0)
+    emphasized_esr_weight: float = Field(1.0, ge=0)
+    dc_weight: float = Field(1.0, ge=0)
+    validation_share: float = Field(0.1, gt=0, lt=0.9)
+    seed: int = Field(0, ge=0, lt=2**32)
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> "Recipe":
+        if (self.minutes is None) == (self.epochs is None):
+            raise ValueError("give minutes or epochs, one of them")
+        if self.esr_weight + self.emphasized_esr_weight == 0:
+            raise ValueError("esr_weight and emphasized_esr_weight are both 0: nothing to learn from")
+        return self
+
+    def network(self, sample_rate_hz: int) -> NetworkSpec:
+        """The network at the recording's rate. Raises SpecError."""
+        return make_spec(family=self.family, hidden_size=self.hidden_size, num_layers=self.num_layers,
+                         skip=self.skip, sample_rate_hz=sample_rate_hz)
+
+    def write(self, path: Path) -> None:
+        """Write all fields as YAML. Raises OutputError."""
+        write_text(path, yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False))
+
+
+def read_recipe(path: Path | None, **overrides: Any) -> Recipe:
+    """A recipe from a YAML file (or the shipped ``standard.yaml``) with ``overrides`` on top; None overrides nothing.
+
+    A budget among the overrides replaces the file's, whichever kind it is.
+
+    Raises:
+        SpecError: the file is missing or not YAML, a field is unknown or out of range.
+    """
+    source = str(path) if path else "recipe standard"
+    fields = _read_yaml(path, source)
+    given = {key: value for key, value in overrides.items() if value is not None}
+    if given.keys() & {"minutes", "epochs"}:
+        fields.update(minutes=None, epochs=None)
+    try:
+        return Recipe(**{**fields, **given})
+    except ValidationError as error:
+        raise SpecError(explain_validation(error, source)) from error
+
+
+def _read_yaml(path: Path | None, source: str) -> dict[str, Any]:
+    try:
+        text = (path.read_text(encoding="utf-8") if path
+                else resources.files("neuralpedal.train.recipes").joinpath("standard.yaml").read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise SpecError(f"{source}: no such file; give a YAML recipe") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"{source}: cannot be read as text ({error})") from error
+    try:
+        fields = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SpecError(f"{source}: not YAML ({' '.join(str(error).split())})") from error
+    if not isinstance(fields, dict) or not all(isinstance(key, str) for key in fields):
+        raise SpecError(f"{source}: wanted a table of `name: value`, found {type(fields).__name__}")
+    return fields

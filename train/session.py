@@ -1,0 +1,167 @@
+"""One training from two files to a run folder, interruptible at any moment.
+
+The folder is complete after every validation: ``model.keras`` is the best network so far, ``training.json`` says how
+far it came, ``checkpoint.npz`` is where ``--resume`` goes on.
+"""
+
+import hashlib
+import os
+import platform
+import time
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from neuralpedal.contract.atomic import make_folder, write_json
+from neuralpedal.contract.errors import OutputError, SpecError
+from neuralpedal.contract.metrics import all_metrics
+from neuralpedal.contract.pair import RecordingPair, read_pair
+from neuralpedal.contract.run_folder import RunFolder
+from neuralpedal.train.checkpoint import TrainingState, read_checkpoint, write_checkpoint
+from neuralpedal.train.dataset import Split, split_pair
+from neuralpedal.train.networks.pedal_model import PedalModel, save_model
+from neuralpedal.train.recipe import Recipe
+from neuralpedal.train.trainer import VALIDATION_WARM_UP_SAMPLES, Trainer, Watcher
+
+_BUDGET_FIELDS = {"minutes", "epochs"}
+
+
+@dataclass
+class TrainingSession:
+    """A prepared training: everything that can be wrong was checked before the first step.
+
+    Attributes:
+        pair: the recordings, with their warnings.
+        run: the folder.
+    """
+
+    recipe: Recipe
+    pair: RecordingPair
+    run: RunFolder
+    split: Split
+    trainer: Trainer
+    fingerprint: str
+    digests: dict[str, str]
+
+    def train(self, watch: Watcher) -> dict[str, Any]:
+        """Train to the end of the budget; the content of training.json.
+
+        Ctrl-C keeps the best network so far and raises KeyboardInterrupt after writing the folder.
+        """
+        self.recipe.write(self.run.recipe)
+        try:
+            self.trainer.run(watch, self._save)
+        except KeyboardInterrupt:
+            self._finish("interrupted")
+            raise
+        return self._finish("finished")
+
+    def _save(self, state: TrainingState) -> None:
+        """After a validation: the checkpoint always, the model when it is a new best."""
+        if state.best_weights is state.weights:
+            current = self.trainer.model
+            save_model(current, self.run.model)
+        write_checkpoint(self.run.checkpoint, state, self.fingerprint)
+        self._write_training("running", None)
+
+    def _finish(self, outcome: str) -> dict[str, Any]:
+        model = self.trainer.best_model()
+        save_model(model, self.run.model)
+        return self._write_training(outcome, _validation_metrics(model, self.split))
+
+    def _write_training(self, outcome: str, metrics: dict[str, float] | None) -> dict[str, Any]:
+        state = self.trainer.state
+        content = {
+            "outcome": outcome,
+            "network": self.trainer.model.spec.model_dump(mode="json"),
+            "num_parameters": self.trainer.model.spec.num_parameters,
+            "esr_validation": state.best_esr if np.isfinite(state.best_esr) else None,
+            "validation": metrics,
+            "epochs": state.epoch,
+            "wall_time_s": round(state.elapsed_s, 3),
+            "seed": self.recipe.seed,
+            "data": self._data(),
+            "recipe": self.recipe.model_dump(mode="json"),
+            "history": state.history,
+            "versions": _versions(),
+            "machine": {"system": platform.platform(), "cores": os.cpu_count()},
+            "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        }
+        write_json(self.run.training, content)
+        return content
+
+    def _data(self) -> dict[str, Any]:
+        return {
+            "dry": str(self.pair.dry.path.resolve()), "wet": str(self.pair.wet.path.resolve()), **self.digests,
+            "sample_rate_hz": self.pair.sample_rate_hz, "seconds": round(self.pair.dry.seconds, 3),
+            "validation_starts_at_sample": self.split.boundary,
+            "warnings": list(self.pair.warnings),
+        }
+
+
+def prepare_session(dry: Path, wet: Path, out: Path, recipe: Recipe, resume: bool = False,
+                    overwrite: bool = False) -> TrainingSession:
+    """Read and check everything; nothing is written but the folder itself.
+
+    Raises:
+        RecordingError: the recordings cannot be used.
+        SpecError: the network is impossible, or there is nothing left to resume.
+        OutputError: the folder holds a run already (and neither ``resume`` nor ``overwrite``), or cannot be made.
+        ModelFileError: the checkpoint is missing, damaged or of another training.
+    """
+    run = RunFolder(Path(out))
+    pair = read_pair(dry, wet)
+    split = split_pair(pair, recipe.validation_share)
+    spec = recipe.network(pair.sample_rate_hz)
+    if (run.is_run() or run.checkpoint.exists()) and not (resume or overwrite):
+        raise OutputError(f"{run.path}: holds a run already; go on with --resume, replace it with --overwrite, "
+                          "or choose another --out")
+    digests = pair.digests()
+    fingerprint = _fingerprint(recipe, digests)
+    state = read_checkpoint(run.checkpoint, fingerprint) if resume else None
+    if state:
+        _check_budget_left(recipe, state, run)
+    make_folder(run.path)
+    _check_writable(run.path)
+    if overwrite:
+        run.checkpoint.unlink(missing_ok=True)
+    trainer = Trainer(recipe, spec, split, str(pair.dry.path), state)
+    return TrainingSession(recipe, pair, run, split, trainer, fingerprint, digests)
+
+
+def _check_budget_left(recipe: Recipe, state: TrainingState, run: RunFolder) -> None:
+    done, wanted, unit = ((state.elapsed_s / 60, recipe.minutes, "minutes") if recipe.minutes
+                          else (state.epoch, recipe.epochs, "epochs"))
+    assert wanted
+    if done >= wanted:
+        raise SpecError(f"{run.path}: has trained {done:.3g} of {wanted:.3g} {unit} already; "
+                        f"give --{unit} a larger number to go on")
+
+
+def _check_writable(folder: Path) -> None:
+    """Five minutes of training must not end in a permission error."""
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"{folder}: not writable; choose another --out")
+
+
+def _fingerprint(recipe: Recipe, digests: dict[str, str]) -> str:
+    """Which training a checkpoint belongs to: recipe without its budget, and both recordings."""
+    fields = recipe.model_dump_json(exclude=_BUDGET_FIELDS)
+    return hashlib.sha256((fields + digests["dry_sha256"] + digests["wet_sha256"]).encode()).hexdigest()
+
+
+def _validation_metrics(model: PedalModel, split: Split) -> dict[str, float]:
+    """All metrics over the validation part, streamed in order, the state brought up by what precedes it."""
+    before = split.train_dry[-VALIDATION_WARM_UP_SAMPLES:]
+    prediction = model.process(np.concatenate([before, split.validation_dry]))[len(before):]
+    return all_metrics(split.validation_wet, prediction)
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version(), "neuralpedal": metadata.version("neuralpedal"),
+            "tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__}

@@ -1,0 +1,203 @@
+"""The training loop: truncated back-propagation through time over many streams, best network kept.
+
+Each batch draws segments, warms the state up without gradient, then makes one update per chunk with the state carried
+on. The learning rate follows half a cosine over the budget, which may be epochs or wall time.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from neuralpedal.contract.errors import TrainingError
+from neuralpedal.contract.metrics import esr, pre_emphasis
+from neuralpedal.contract.spec import NetworkSpec
+from neuralpedal.train.checkpoint import TrainingState
+from neuralpedal.train.dataset import SegmentSampler, Split, validation_lanes
+from neuralpedal.train.loss import EsrLoss
+from neuralpedal.train.networks.pedal_model import PedalModel, States, build_model
+from neuralpedal.train.recipe import Recipe
+
+VALIDATION_LANES = 16
+VALIDATION_WARM_UP_SAMPLES = 4096
+SAMPLES_BETWEEN_VALIDATIONS = 4_000_000
+"""Short takes have short epochs: validating after each would cost more than training."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a watcher is told after every batch.
+
+    Attributes:
+        fraction: of the budget, 0…1. epoch: epochs done. loss: of the last chunk. esr, best_esr: of the validation
+            part, infinite before the first validation. samples_per_s: trained samples per second of this session.
+    """
+
+    fraction: float
+    epoch: int
+    loss: float
+    esr: float
+    best_esr: float
+    samples_per_s: float
+
+
+Watcher = Callable[[Progress], None]
+
+
+class Trainer:
+    """Trains one network on one split.
+
+    Args:
+        recipe: with a budget.
+        spec: the network.
+        split: the data.
+        source: name of the recording for messages.
+        state: what to go on from, or None for a new training.
+    """
+
+    def __init__(self, recipe: Recipe, spec: NetworkSpec, split: Split, source: str,
+                 state: TrainingState | None = None) -> None:
+        self.recipe = recipe
+        self._split = split
+        self._source = source
+        self._sampler = SegmentSampler(split, recipe, source)
+        self._epochs_between_validations = max(1, round(SAMPLES_BETWEEN_VALIDATIONS / len(split.train_dry)))
+        keras.utils.set_random_seed(recipe.seed)
+        self.model = build_model(spec, lanes=2 if recipe.streams % 2 == 0 else 1)
+        self._optimizer = keras.optimizers.Adam(recipe.learning_rate)
+        self._optimizer.build(self.model.trainable_variables)
+        self._rng = np.random.default_rng(recipe.seed)
+        self.state = state or TrainingState()
+        if state:
+            self._restore(state)
+        self._loss = EsrLoss(recipe, _power(split.train_wet),
+                             _power(pre_emphasis(split.train_wet, recipe.pre_emphasis)))
+        self._update = tf.function(self._update_eagerly, reduce_retracing=True)
+        self._warm_up = tf.function(lambda dry: self.model.stream(dry, self.model.zero_states(recipe.streams))[1])
+        self._predict = tf.function(lambda dry: self.model(dry))
+        self._last_esr = self.state.history[-1]["esr_validation"] if self.state.history else math.inf
+
+    def run(self, watch: Watcher, validated: Callable[[TrainingState], None]) -> None:
+        """Train until the budget is spent; ``validated`` is called after every validation, to save.
+
+        KeyboardInterrupt passes through; ``self.state`` then holds the last validation's state, or, when there was
+        none yet, the network as it is.
+        """
+        try:
+            self._run(watch, validated)
+        except KeyboardInterrupt:
+            if not self.state.best_weights:
+                self._validate(loss=0.0, fraction=0.0)
+            raise
+
+    def _run(self, watch: Watcher, validated: Callable[[TrainingState], None]) -> None:
+        begun, before, trained, loss, fraction = time.monotonic(), self.state.elapsed_s, 0, 0.0, 0.0
+        batch_samples = self.recipe.streams * self.recipe.chunks_per_segment * self.recipe.chunk_samples
+        while not self._spent(before + time.monotonic() - begun):
+            for index in range(self._sampler.batches_per_epoch):
+                elapsed = before + time.monotonic() - begun
+                fraction = self._fraction(self.state.epoch + index / self._sampler.batches_per_epoch, elapsed)
+                if fraction >= 1.0:
+                    break
+                loss = self._train_batch(self._learning_rate(fraction))
+                trained += batch_samples
+                watch(Progress(fraction, self.state.epoch, loss, self._last_esr, self.state.best_esr,
+                               trained / (time.monotonic() - begun)))
+            self.state.epoch += 1
+            self.state.elapsed_s = before + time.monotonic() - begun
+            if self.state.epoch % self._epochs_between_validations == 0 or self._spent(self.state.elapsed_s):
+                self._validate(loss, fraction)
+                if self.state.best_weights:
+                    validated(self.state)
+
+    def best_model(self) -> PedalModel:
+        """The network of the best validation.
+
+        Raises:
+            TrainingError: no validation gave a finite result.
+        """
+        if not self.state.best_weights:
+            raise TrainingError(f"{self._source}: training never gave a finite ESR; lower learning_rate in the recipe")
+        for variable, value in zip(self.model.weights, self.state.best_weights, strict=True):
+            variable.assign(value)
+        return self.model
+
+    def _fraction(self, epoch: float, elapsed_s: float) -> float:
+        if self.recipe.minutes:
+            return min(1.0, elapsed_s / (60.0 * self.recipe.minutes))
+        assert self.recipe.epochs
+        return min(1.0, epoch / self.recipe.epochs)
+
+    def _spent(self, elapsed_s: float) -> bool:
+        return self._fraction(self.state.epoch, elapsed_s) >= 1.0
+
+    def _learning_rate(self, fraction: float) -> float:
+        high, low = self.recipe.learning_rate, self.recipe.final_learning_rate
+        return self.state.learning_rate_scale * (low + 0.5 * (high - low) * (1.0 + math.cos(math.pi * fraction)))
+
+    def _train_batch(self, learning_rate: float) -> float:
+        """One segment per stream, one update per chunk; the last chunk's loss."""
+        self._optimizer.learning_rate.assign(learning_rate)
+        dry, wet = (tf.constant(array[:, :, np.newaxis]) for array in self._sampler.draw(self._rng))
+        begin, chunk = self.recipe.warm_up_samples, self.recipe.chunk_samples
+        states = self._warm_up(dry[:, :begin]) if begin else self.model.zero_states(self.recipe.streams)
+        loss = math.nan
+        for start in range(begin, self._sampler.length, chunk):
+            step_loss, states = self._update(dry[:, start : start + chunk], wet[:, start : start + chunk], states)
+        loss = float(step_loss)
+        if not math.isfinite(loss):
+            self._roll_back()
+        return loss
+
+    def _update_eagerly(self, dry: tf.Tensor, wet: tf.Tensor, states: States) -> tuple[tf.Tensor, States]:
+        with tf.GradientTape() as tape:
+            prediction, after = self.model.stream(dry, states)
+            loss = self._loss(wet, prediction)
+        gradients = tape.gradient(loss, self.model.trainable_variables)
+        gradients, _ = tf.clip_by_global_norm(gradients, self.recipe.gradient_clip)
+        self._optimizer.apply(gradients, self.model.trainable_variables)
+        return loss, after
+
+    def _roll_back(self) -> None:
+        """A loss that is no number poisons every weight: go back to the last good ones at half the rate."""
+        self.state.learning_rate_scale *= 0.5
+        if self.state.weights:
+            self._load(self.state.weights, self.state.optimizer)
+        else:
+            keras.utils.set_random_seed(self.recipe.seed)
+            fresh = build_model(self.model.spec)
+            self._load([np.array(w) for w in fresh.weights],
+                       [np.zeros(v.shape, v.dtype) for v in self._optimizer.variables])
+
+    def _validate(self, loss: float, fraction: float) -> None:
+        dry, wet = validation_lanes(self._split, VALIDATION_LANES, VALIDATION_WARM_UP_SAMPLES)
+        prediction = self._predict(tf.constant(dry[:, :, np.newaxis])).numpy()[:, VALIDATION_WARM_UP_SAMPLES:, 0]
+        self._last_esr = esr(wet.ravel(), prediction.ravel()) if np.all(np.isfinite(prediction)) else math.inf
+        if not math.isfinite(self._last_esr):
+            self._roll_back()
+            return
+        state = self.state
+        state.weights = [np.array(variable) for variable in self.model.weights]
+        state.optimizer = [np.array(variable) for variable in self._optimizer.variables]
+        state.rng = dict(self._rng.bit_generator.state)
+        if self._last_esr < state.best_esr:
+            state.best_esr, state.best_weights = self._last_esr, state.weights
+        state.history.append({"epoch": state.epoch, "elapsed_s": round(state.elapsed_s, 3), "loss": loss,
+                              "learning_rate": self._learning_rate(fraction), "esr_validation": self._last_esr})
+
+    def _restore(self, state: TrainingState) -> None:
+        self._load(state.weights, state.optimizer)
+        self._rng.bit_generator.state = state.rng
+
+    def _load(self, weights: list[np.ndarray], optimizer: list[np.ndarray]) -> None:
+        for variable, value in zip([*self.model.weights, *self._optimizer.variables], [*weights, *optimizer],
+                                   strict=True):
+            variable.assign(value)
+
+
+def _power(signal: np.ndarray) -> float:
+    return float(np.mean(np.square(signal, dtype=np.float64)))
