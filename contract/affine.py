@@ -54,7 +54,9 @@ class AffineCode:
 
     def decode_into(self, values: NDArray[Any], out: NDArray[np.float32]) -> None:
         """As :meth:`decode` into ``out``. Real-time safe."""
-        np.subtract(values, self.zero_point, out=out, casting="unsafe")
+        # Widened first: int8 − zero_point in one step would be computed in int8 and wrap.
+        out[...] = values
+        np.subtract(out, np.float32(self.zero_point), out=out)
         np.multiply(out, np.float32(self.scale), out=out)
 
 

@@ -7,7 +7,7 @@ written beside its place under a temporary name, flushed to the disk and renamed
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ def replacing(path: Path) -> Iterator[Path]:
         OutputError: the folder is missing or not writable, or the disk is full.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    temporary = path.parent / f".{path.stem}.{os.getpid()}.part{path.suffix}"
     try:
         if path.is_dir():
             raise IsADirectoryError(21, "a folder of this name exists")
@@ -52,7 +52,9 @@ def replacing(path: Path) -> Iterator[Path]:
         reason = error.strerror or str(error)
         raise OutputError(f"{path}: cannot be written ({reason}); free some space or choose another place") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        # Where nothing can be created (a file as folder, a name too long) removing fails as well.
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _flush_to_disk(path: Path) -> None:

@@ -5,6 +5,7 @@ a stereo file of a mono pedal usually holds dry and wet side by side, or two dif
 """
 
 import hashlib
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from neuralpedal.contract.atomic import replacing
+from neuralpedal.contract.atomic import write_bytes
 from neuralpedal.contract.errors import OutputError, RecordingError
 
 SILENCE_RMS = 1e-5
@@ -56,14 +57,15 @@ def read_recording(path: Path) -> Recording:
     """Read a mono WAV or FLAC file.
 
     Raises:
-        RecordingError: missing, not audio, truncated, stereo, empty, or holding NaN or infinity.
+        RecordingError: missing, not audio, a truncated FLAC or header, stereo, empty, or holding NaN or infinity.
+            (A WAV whose end is missing reads as a shorter one: recorders that crash leave such files.)
     """
     path = Path(path)
     if not path.is_file():
         raise RecordingError(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}; give a WAV or FLAC file")
     try:
         samples, sample_rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, RuntimeError) as error:
+    except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:  # TypeError: a name that ends in .raw
         reason = getattr(error, "error_string", str(error)).rstrip(".")
         raise RecordingError(f"{path}: not audio that can be read ({reason}); give a WAV or FLAC file") from error
     except OSError as error:
@@ -97,11 +99,13 @@ def write_recording(path: Path, samples: NDArray[np.float32], sample_rate_hz: in
     peak = float(np.max(np.abs(samples), initial=0.0))
     if suffix == ".flac" and peak > 1.0:
         raise OutputError(f"{path}: peak {peak:.2f} would clip in FLAC; write a .wav (32-bit float) instead")
-    with replacing(path) as temporary:
-        try:
-            soundfile.write(temporary, samples, sample_rate_hz, subtype=_SUBTYPES[suffix])
-        except soundfile.LibsndfileError as error:
-            raise OSError(None, error.error_string.rstrip(".")) from error
+    # Encoded in memory: libsndfile says nothing when the last bytes of a FLAC find the disk full.
+    encoded = io.BytesIO()
+    try:
+        soundfile.write(encoded, samples, sample_rate_hz, format=suffix[1:], subtype=_SUBTYPES[suffix])
+    except soundfile.LibsndfileError as error:
+        raise OutputError(f"{path}: cannot be encoded ({error.error_string.rstrip('.')})") from error
+    write_bytes(path, encoded.getvalue())
 
 
 def is_silent(samples: NDArray[np.float32]) -> bool:

@@ -67,7 +67,8 @@ def decode_manifest(data: bytes, source: str) -> Manifest:
     """
     try:
         fields = json.loads(data.decode("utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    # ValueError: bad UTF-8, bad JSON, an integer of thousands of digits; RecursionError: brackets without end.
+    except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{source}: its manifest is not JSON ({error}); convert the model again") from error
     version = fields.get("format_version") if isinstance(fields, dict) else None
     if not isinstance(version, int) or version < 1:

@@ -67,8 +67,9 @@ def dc(target: Signal, prediction: Signal) -> float:
 
 def peak_match_db(target: Signal, prediction: Signal) -> float:
     """Peak of the prediction against that of the target, in dB (positive: the prediction is hotter)."""
-    y, _ = _target_and_error(target, prediction)
-    return _decibels(np.max(np.abs(prediction)) / np.max(np.abs(y)))
+    y, error = _target_and_error(target, prediction)
+    _energy(y)
+    return _decibels(np.max(np.abs(y - error)) / np.max(np.abs(y)))
 
 
 def level_match_db(target: Signal, prediction: Signal) -> float:

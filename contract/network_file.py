@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from neuralpedal.contract.errors import ModelFileError, SpecError
+from neuralpedal.contract.errors import ModelFileError
 from neuralpedal.contract.tflite_file import OperatorView, TfliteFile
-from neuralpedal.contract.weights import GATES, Array, NetworkWeights, RecurrentWeights
+from neuralpedal.contract.weights import Array, NetworkWeights, RecurrentWeights
 
 LSTM_INPUTS = 24
 KERNELS, RECURRENTS, BIASES = range(1, 5), range(5, 9), range(12, 16)
-"""Places of the gates' tensors among the fused LSTM's inputs, order as ``GATES``.
+"""Places of the gates' tensors among the fused LSTM's inputs, in the order of ``weights.GATES``.
 Source: tensorflow/lite/kernels/lstm_shared.h."""
 STATE_H, STATE_C = 18, 19
 _PRESENT = {0, *KERNELS, *RECURRENTS, *BIASES, STATE_H, STATE_C}
@@ -33,11 +33,14 @@ def read_weights(file: TfliteFile) -> NetworkWeights:
     spec = file.manifest().network
     constants = _Constants(file)
     chain = signal_chain(file)
-    layers = tuple(_layer(constants, operator) for operator in chain[: spec.num_layers])
     head = chain[spec.num_layers]
     try:
+        layers = tuple(_layer(constants, operator) for operator in chain[: spec.num_layers])
         return NetworkWeights(spec, layers, constants.array(head.inputs[1]).T, constants.array(head.inputs[2]))
-    except SpecError as error:
+    # ValueError: shapes that cannot be stacked; SpecError is one: shapes that stack into another network's.
+    except ValueError as error:
+        if isinstance(error, ModelFileError):
+            raise
         raise ModelFileError(f"{file.path}: its tensors contradict its manifest ({error}); convert it again") from error
 
 
@@ -87,7 +90,6 @@ def _layer(constants: "_Constants", operator: OperatorView) -> RecurrentWeights:
     def stacked(places: range) -> Array:
         return np.concatenate([constants.array(operator.inputs[place]).T for place in places], axis=-1)
 
-    assert len(KERNELS) == len(GATES)
     return RecurrentWeights(stacked(KERNELS), stacked(RECURRENTS), stacked(BIASES))
 
 
@@ -115,6 +117,8 @@ def _expansions(file: TfliteFile) -> Iterator[tuple[int, int]]:
     """(expanded tensor, stored tensor) of every DEQUANTIZE."""
     for operator in file.operators:
         if operator.name == _DEQUANTIZE:
+            if len(operator.inputs) != 1 or len(operator.outputs) != 1:
+                raise _foreign(file, "a DEQUANTIZE that is not one tensor to one tensor")
             yield operator.outputs[0], operator.inputs[0]
 
 

@@ -51,10 +51,10 @@ def read_pair(dry_path: Path, wet_path: Path) -> RecordingPair:
         raise RecordingError(
             f"{wet.path}: {wet.sample_rate_hz} Hz, but {dry.path} has {dry.sample_rate_hz} Hz; resample one of them"
         )
+    dry, wet, warnings = _trim(dry, wet)
     for track in (dry, wet):
         if is_silent(track.samples):
             raise RecordingError(f"{track.path}: silent (rms below −100 dBFS); check the cable and record it again")
-    dry, wet, warnings = _trim(dry, wet)
     if _is_copy(dry.samples, wet.samples):
         warnings.append(f"{wet.path}: a copy of {dry.path} but for its level; was the pedal bypassed?")
     return RecordingPair(dry, wet, tuple(warnings))

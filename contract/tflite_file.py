@@ -137,9 +137,6 @@ def read_tflite(path: Path) -> TfliteFile:
                              "copy or convert it again") from error
 
 
-
-
-
 class _Table:
     """A flatbuffer table whose fields are asked for by number."""
 
@@ -227,8 +224,20 @@ def _tensor(table: _Table, buffers: list[NDArray[Any]]) -> TensorView:
     scales = quantization.array(2, np.float32) if quantization else np.zeros(0, np.float32)
     zero_points = quantization.array(3, np.int64) if quantization else np.zeros(0, np.int64)
     axis = quantization.scalar(6, types.Int32Flags) if quantization else 0
+    _check_quantization(shape, scales, zero_points, axis)
     return TensorView(table.text(3), shape, dtype, data, scales, zero_points, axis,
                       bool(table.scalar(5, types.BoolFlags)))
+
+
+def _check_quantization(shape: tuple[int, ...], scales: NDArray[np.float32], zero_points: NDArray[np.int64],
+                        axis: int) -> None:
+    """The interpreter's own rules: as many zero points as scales, one scale or one per channel; and finite ones."""
+    if len(zero_points) != len(scales):
+        raise ValueError(f"a tensor with {len(scales)} scales and {len(zero_points)} zero points")
+    if len(scales) > 1 and not (0 <= axis < len(shape) and shape[axis] == len(scales)):
+        raise ValueError(f"a tensor of shape {shape} with {len(scales)} scales along axis {axis}")
+    if not np.all(np.isfinite(scales)):
+        raise ValueError("a tensor with an infinite scale")
 
 
 def _check_indices(file: TfliteFile) -> None:

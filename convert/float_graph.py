@@ -1,7 +1,9 @@
 """The network as a TFLite graph with float arithmetic: fused LSTM, head, skip.
 
 ``float32`` holds float weights. ``w8`` holds int8 weights, one scale per output channel, that the interpreter expands
-once when it starts: a smaller file, and the arithmetic that tells weight rounding from everything else.
+once, at its first block: a smaller file, and the arithmetic that tells weight rounding from everything else.
+(tflite-runtime 2.14 loses the expanded weights when a ``w8`` file that has played is resized to another block length:
+open it anew instead. LiteRT keeps them.)
 The layout is batch-major, [1, T, ·]: with one stream it is what a player has in its hands, and no transposition is
 needed. Cell and projection clips are written as 0 (none): a clip of 10, the converter's habit, distorts fuzz pedals.
 """
@@ -13,14 +15,13 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from neuralpedal.contract.manifest import METADATA_NAME, Manifest, encode_manifest
-from neuralpedal.contract.weights import NetworkWeights, RecurrentWeights
+from neuralpedal.contract.weights import GATES, NetworkWeights, RecurrentWeights
 from neuralpedal.convert.tflite_writer import NO_TENSOR, Quantization, TfliteWriter
 from neuralpedal.convert.weight_quantization import quantize_per_channel
 
 BLOCK_SAMPLES = 64
 """T in the file; players resize it."""
 
-_GATES = ("input", "forget", "cell", "output")
 _PER_CHANNEL_DEQUANTIZE = 5
 _KEEP_NUM_DIMS = 5
 
@@ -65,13 +66,13 @@ def _build(weights: NetworkWeights, manifest: Manifest, add_matrix: _AddMatrix) 
 def _add_layer(writer: TfliteWriter, name: str, layer: RecurrentWeights, signal: int, add_matrix: _AddMatrix) -> int:
     """One fused LSTM; returns its hidden sequence [1, T, H]."""
     h = layer.hidden_size
-    gates = [layer.gate(index) for index in range(len(_GATES))]
+    gates = [layer.gate(index) for index in range(len(GATES))]
     kernels = [add_matrix(writer, f"{name}/{gate}/kernel", np.ascontiguousarray(kernel.T))
-               for gate, (kernel, _, _) in zip(_GATES, gates, strict=True)]
+               for gate, (kernel, _, _) in zip(GATES, gates, strict=True)]
     recurrents = [add_matrix(writer, f"{name}/{gate}/recurrent_kernel", np.ascontiguousarray(recurrent.T))
-                  for gate, (_, recurrent, _) in zip(_GATES, gates, strict=True)]
+                  for gate, (_, recurrent, _) in zip(GATES, gates, strict=True)]
     biases = [writer.constant(f"{name}/{gate}/bias", bias.astype(np.float32))
-              for gate, (_, _, bias) in zip(_GATES, gates, strict=True)]
+              for gate, (_, _, bias) in zip(GATES, gates, strict=True)]
     states = [writer.variable(f"{name}/h", (1, h), np.float32), writer.variable(f"{name}/c", (1, h), np.float32)]
     hidden = writer.activation(f"{name}/hidden", (1, BLOCK_SAMPLES, h), np.float32, time_axis=1)
     writer.operator(schema.BuiltinOperator.UNIDIRECTIONAL_SEQUENCE_LSTM, 1,

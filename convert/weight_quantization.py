@@ -1,8 +1,8 @@
 """Weights as int8: symmetric, −127 to 127, one scale per output channel or one per matrix.
 
 −128 is left out so that the range is symmetric: TFLite's kernels require it and a sign flip stays representable.
-One scale per output channel costs about a tenth of the error of one scale per gate matrix (see docs), but TFLite's
-integer LSTM accepts only the latter.
+One scale per output channel gives about a tenth of the error energy of one scale per gate matrix, but TFLite's integer
+LSTM accepts only the latter.
 Source: TFLite 8-bit quantization specification, https://ai.google.dev/edge/litert/models/quantization_spec
 """
 

@@ -4,18 +4,16 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from neuralpedal.contract.audio import write_recording
+from signals import RATE_HZ, plucks, soft_clip
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 ROOT = Path(__file__).parents[1]
-RATE_HZ = 48_000
 
 
 @pytest.fixture(scope="session")
@@ -28,29 +26,6 @@ def data_folder() -> Path:
             pytest.fail(message)
         pytest.skip(message)
     return folder
-
-
-def plucks(seconds: float, seed: int = 0, rate_hz: int = RATE_HZ) -> NDArray[np.float32]:
-    """Something like a guitar, cheaply: decaying harmonics at changing pitches, float32 (T,), peak 0.5."""
-    rng = np.random.default_rng(seed)
-    time_s = np.arange(round(seconds * rate_hz)) / rate_hz
-    signal = np.zeros_like(time_s)
-    for onset in np.arange(0.0, seconds, 0.25):
-        local = time_s - onset
-        pitch = 110.0 * 2 ** (rng.integers(0, 24) / 12)
-        note = sum(np.sin(2 * np.pi * pitch * k * local) / k**1.5 for k in range(1, 6))
-        signal += np.where(local >= 0, note * np.exp(-6.0 * np.maximum(local, 0)), 0.0) * rng.uniform(0.1, 1.0)
-    return (0.5 * signal / np.max(np.abs(signal)) + rng.normal(0, 1e-5, len(signal))).astype(np.float32)
-
-
-def soft_clip(dry: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A pedal that a tiny network learns in seconds: asymmetric tanh with a one-pole low-pass as memory."""
-    clipped = np.tanh(4.0 * dry + 0.2) - np.tanh(0.2)
-    wet, previous = np.empty_like(clipped), 0.0
-    for index, value in enumerate(clipped):
-        previous += 0.4 * (value - previous)
-        wet[index] = previous
-    return (0.6 * wet).astype(np.float32)
 
 
 @pytest.fixture(scope="session")
