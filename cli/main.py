@@ -97,3 +97,7 @@ def run(arguments: list[str]) -> int:
 
 def _say(message: str) -> None:
     click.echo(f"neuralpedal: {message}", err=True)
+
+
+if __name__ == "__main__":
+    main()

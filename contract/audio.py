@@ -48,9 +48,11 @@ class Recording:
 
 def file_digest(path: Path) -> str:
     """SHA-256 of a file's bytes, in hex."""
+    hasher = hashlib.sha256()
     with Path(path).open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else \
-            hashlib.sha256(handle.read()).hexdigest()
+        while piece := handle.read(1 << 20):
+            hasher.update(piece)
+    return hasher.hexdigest()
 
 
 def read_recording(path: Path) -> Recording:

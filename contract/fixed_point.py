@@ -1,4 +1,4 @@
-"""The integer arithmetic of TFLite: affine int8, quantized multipliers, rounding shifts, int16 sigmoid and tanh.
+"""The integer arithmetic of TFLite: quantized multipliers, rounding shifts, int16 sigmoid and tanh.
 
 Calibration, the integer reference and the generated C must agree on every rounding here, so each operation says how
 it treats halves. Values travel as int64 arrays: wide enough for every product, narrowed where the kernels narrow.
@@ -8,7 +8,6 @@ et al., "Quantization and Training of Neural Networks for Efficient Integer-Arit
 """
 
 import math
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -32,47 +31,6 @@ def round_half_away(values: ArrayLike) -> NDArray[np.float64]:
     whole = np.trunc(exact)
     # Not trunc(x + 0.5): that sum rounds 0.49999999999999994 up to 1.
     return whole + np.where(np.abs(exact - whole) >= 0.5, np.copysign(1.0, exact), 0.0)
-
-
-@dataclass(frozen=True)
-class Affine:
-    """int8 for real numbers: real = (q − zero_point) · scale; zero is always exact.
-
-    Attributes:
-        scale: positive, a float32 value.
-        zero_point: −128 to 127.
-    """
-
-    scale: float
-    zero_point: int
-
-    @classmethod
-    def from_range(cls, low: float, high: float) -> "Affine":
-        """The int8 grid over [low, high], widened to hold 0; an empty range gets the scale 1/128."""
-        low, high = min(0.0, float(low)), max(0.0, float(high))
-        scale = float(np.float32((high - low) / (INT8_MAX - INT8_MIN)))
-        if scale < float(np.finfo(np.float32).tiny):
-            return cls(2.0**-7, 0)
-        return cls.with_scale(scale, low, high)
-
-    @classmethod
-    def with_scale(cls, scale: float, low: float, high: float) -> "Affine":
-        """A grid of the given scale whose 256 points lie over the middle of [low, high], or as near as zero allows."""
-        scale = float(np.float32(scale))
-        zero_point = int(round_half_away((INT8_MIN + INT8_MAX - (low + high) / scale) / 2.0))
-        return cls(scale, min(max(zero_point, INT8_MIN), INT8_MAX))
-
-    def quantize(self, values: NDArray[np.float32]) -> NDArray[np.int8]:
-        """Nearest grid points, halves away from zero, saturating; any shape. Not real-time safe: allocates.
-
-        Divides in float32 because TFLite's QUANTIZE does.
-        """
-        steps = round_half_away(np.asarray(values, dtype=np.float32) / np.float32(self.scale))
-        return np.clip(steps + self.zero_point, INT8_MIN, INT8_MAX).astype(np.int8)
-
-    def dequantize(self, values: NDArray[np.int8]) -> NDArray[np.float32]:
-        """What grid points stand for, float32, same shape."""
-        return (np.asarray(values, dtype=np.int32) - self.zero_point).astype(np.float32) * np.float32(self.scale)
 
 
 def quantize_multiplier(real: float) -> tuple[int, int]:

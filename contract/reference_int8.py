@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuralpedal.contract.affine import AffineCode, code_of
 from neuralpedal.contract.errors import ModelFileError
 from neuralpedal.contract.fixed_point import (
     INT8_MAX,
@@ -19,7 +20,6 @@ from neuralpedal.contract.fixed_point import (
     INT16_MAX,
     INT16_MIN,
     MAX_TANH_INTEGER_BITS,
-    Affine,
     Integers,
     QuantizedMultiplier,
     multiply_rounding_once,
@@ -45,13 +45,16 @@ class Int8ReferenceNetwork:
 
     Raises:
         ModelFileError: another scheme, or a graph that is not ours.
+
+    Attributes:
+        input_code, output_code: the formats of the int8 audio.
     """
 
     def __init__(self, file: TfliteFile) -> None:
         chain = signal_chain(file)
         num_layers = file.manifest().network.num_layers
-        self.input_affine = _affine(file, file.inputs[0])
-        self.output_affine = _affine(file, file.outputs[0])
+        self.input_code = _code(file, file.inputs[0])
+        self.output_code = _code(file, file.outputs[0])
         self._layers = [_IntegerLstm(file, operator) for operator in chain[:num_layers]]
         self._head = _IntegerHead(file, chain[num_layers])
         self._skip = _IntegerAdd(file, chain[-1], file.inputs[0]) if file.manifest().network.skip else None
@@ -76,8 +79,8 @@ class _IntegerLstm:
     """One LSTM layer: int8 in, int8 hidden state out, int16 cell state inside."""
 
     def __init__(self, file: TfliteFile, operator: OperatorView) -> None:
-        source = _affine(file, operator.inputs[0])
-        self._hidden = _affine(file, operator.inputs[STATE_H])
+        source = _code(file, operator.inputs[0])
+        self._hidden = _code(file, operator.inputs[STATE_H])
         kernels = [_constant(file, operator.inputs[place], np.int8) for place in KERNELS]
         recurrents = [_constant(file, operator.inputs[place], np.int8) for place in RECURRENTS]
         biases = [_constant(file, operator.inputs[place], np.int32) for place in BIASES]
@@ -129,7 +132,7 @@ class _IntegerHead:
     """The dense head: (T, H) to (T,)."""
 
     def __init__(self, file: TfliteFile, operator: OperatorView) -> None:
-        source, self._target = _affine(file, operator.inputs[0]), _affine(file, operator.outputs[0])
+        source, self._target = _code(file, operator.inputs[0]), _code(file, operator.outputs[0])
         kernel = _constant(file, operator.inputs[1], np.int8)
         self._kernel = _stacked([kernel])
         self._bias = _values(_constant(file, operator.inputs[2], np.int32)) - source.zero_point * _sums(self._kernel)
@@ -148,17 +151,17 @@ class _IntegerAdd:
 
     def __init__(self, file: TfliteFile, operator: OperatorView, dry_index: int) -> None:
         head_index = next(index for index in operator.inputs if index != dry_index)
-        self._inputs = [_affine(file, head_index), _affine(file, dry_index)]
-        self._target = _affine(file, operator.outputs[0])
-        common = 2.0 * max(affine.scale for affine in self._inputs)
-        self._factors = [QuantizedMultiplier(*quantize_multiplier(affine.scale / common)) for affine in self._inputs]
+        self._inputs = [_code(file, head_index), _code(file, dry_index)]
+        self._target = _code(file, operator.outputs[0])
+        common = 2.0 * max(code.scale for code in self._inputs)
+        self._factors = [QuantizedMultiplier(*quantize_multiplier(code.scale / common)) for code in self._inputs]
         output_factor = common / ((1 << _ADD_LEFT_SHIFT) * self._target.scale)
         self._output = QuantizedMultiplier(*quantize_multiplier(output_factor))
 
     def process(self, head: Integers, dry: Integers) -> Integers:
         total = np.zeros_like(head)
-        for signal, affine, factor in zip((head, dry), self._inputs, self._factors, strict=True):
-            total += factor.apply((signal - affine.zero_point) << _ADD_LEFT_SHIFT)
+        for signal, code, factor in zip((head, dry), self._inputs, self._factors, strict=True):
+            total += factor.apply((signal - code.zero_point) << _ADD_LEFT_SHIFT)
         scaled = self._output.apply(total) + self._target.zero_point
         return saturate(scaled, INT8_MIN, INT8_MAX)
 
@@ -169,7 +172,7 @@ def _gate_multiplier(factors: list[np.float32], hidden_size: int) -> QuantizedMu
     return QuantizedMultiplier(*(np.repeat(column, hidden_size) for column in zip(*pairs, strict=True)))
 
 
-def _gate_factor(matrix: TensorView, source: Affine) -> np.float32:
+def _gate_factor(matrix: TensorView, source: AffineCode) -> np.float32:
     """From the accumulator to Q3.12, in float32 as the kernel computes it."""
     return np.float32(matrix.scales[0] * np.float32(source.scale) / _GATE_SCALE)
 
@@ -201,12 +204,11 @@ def _constant(file: TfliteFile, index: int, dtype: Any) -> TensorView:
     return tensor
 
 
-def _affine(file: TfliteFile, index: int) -> Affine:
+def _code(file: TfliteFile, index: int) -> AffineCode:
     tensor = file.tensors[index]
-    if tensor.dtype != np.int8 or len(tensor.scales) != 1:
-        raise ModelFileError(f"{file.path}: {tensor.name} is not int8 with one scale; the integer reference plays "
-                             "w8a8 files only")
-    return Affine(float(tensor.scales[0]), int(tensor.zero_points[0]))
+    if tensor.dtype != np.int8:
+        raise ModelFileError(f"{file.path}: {tensor.name} is not int8; the integer reference plays w8a8 files only")
+    return code_of(tensor, str(file.path))
 
 
 def _cell_integer_bits(file: TfliteFile, tensor: TensorView) -> int:

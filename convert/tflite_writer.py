@@ -43,7 +43,7 @@ class Quantization:
     channel_axis: int = 0
 
 
-class _AlignedBufferT(schema.BufferT):  # type: ignore[misc]
+class _AlignedBufferT(schema.BufferT):
     """A buffer whose bytes start at a multiple of 16 in the file.
 
     The schema asks for it (``force_align: 16``) but the Python object API does not do it; a microcontroller that runs

@@ -17,6 +17,8 @@ from neuralpedal.contract.fixed_point import round_half_away
 WEIGHT_LIMIT = 127
 """Largest magnitude of an int8 weight."""
 
+_BIAS_LIMIT = 2**30
+
 
 @dataclass(frozen=True)
 class QuantizedWeights:
@@ -46,6 +48,24 @@ def quantize_per_matrix(matrix: NDArray[np.float32], smallest_scale: float = 0.0
     peak = max(float(np.max(np.abs(matrix))), smallest_scale * WEIGHT_LIMIT)
     scales = symmetric_scales(np.array([peak]))
     return QuantizedWeights(_quantize(matrix, scales), scales)
+
+
+@dataclass(frozen=True)
+class BiasedWeights:
+    """A matrix with the int32 bias of its integer product; a step of the bias is the matrix's scale times the input's.
+    """
+
+    weights: QuantizedWeights
+    bias: NDArray[np.int32]
+
+
+def quantize_with_bias(matrix: NDArray[np.float32], bias: NDArray[np.float32], input_scale: float) -> BiasedWeights:
+    """Quantize (outputs, inputs) with one scale, and its bias (outputs,) in steps of that scale times the input's."""
+    # A matrix that is tiny beside its bias would push the bias out of int32: then the matrix gives up resolution.
+    smallest = float(np.max(np.abs(bias))) / _BIAS_LIMIT / input_scale
+    weights = quantize_per_matrix(matrix, smallest)
+    steps = round_half_away(bias.astype(np.float64) / (input_scale * float(weights.scales[0])))
+    return BiasedWeights(weights, steps.astype(np.int32))
 
 
 def symmetric_scales(peaks: NDArray[np.floating[Any]]) -> NDArray[np.float32]:

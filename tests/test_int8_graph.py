@@ -18,7 +18,8 @@ from neuralpedal.contract.tflite_file import read_tflite
 from neuralpedal.contract.weights import NetworkWeights, random_weights
 from neuralpedal.convert.calibration import ActivationRanges, Range, calibrate, cut_into_lanes
 from neuralpedal.convert.float_graph import build_float32
-from neuralpedal.convert.int8_graph import build_w8a8, cell_scale, choose_grids
+from neuralpedal.convert.int8_graph import build_w8a8
+from neuralpedal.convert.signal_grids import cell_scale, choose_grids
 
 RATE_HZ = 16000
 # Layers, hidden size, skip, spread of the random weights (wide ones saturate gates and cells).
@@ -47,7 +48,7 @@ class Pedal:
     reference: Int8ReferenceNetwork
 
     def quantized(self, samples: np.ndarray) -> np.ndarray:
-        return self.reference.input_affine.quantize(samples)
+        return self.reference.input_code.encode(samples)
 
 
 def make_pedal(folder: Path, weights: NetworkWeights, ranges: ActivationRanges) -> Pedal:
@@ -96,7 +97,7 @@ def test_the_integer_file_sounds_like_the_float_network(num_layers: int, size: i
     output = play(pedal.model, pedal.quantized(samples), 64)[: len(samples)]
     assert len(np.unique(output)) > 50
     wanted = ReferenceNetwork(weights).process(samples)
-    assert esr(wanted, pedal.reference.output_affine.dequantize(output)) < 0.005
+    assert esr(wanted, pedal.reference.output_code.decode(output)) < 0.005
 
 
 def test_the_reference_streams_blocks_as_one_shot_and_resets(tmp_path: Path) -> None:
@@ -152,7 +153,7 @@ def test_a_large_bias_on_a_tiny_kernel_stays_inside_32_bits(tmp_path: Path) -> N
     output = play(pedal.model, quantized, 16)
     assert np.array_equal(output, pedal.reference.process(quantized))
     wanted = ReferenceNetwork(weights).process(samples)
-    assert esr(wanted, pedal.reference.output_affine.dequantize(output)) < 0.005
+    assert esr(wanted, pedal.reference.output_code.decode(output)) < 0.005
 
 
 @pytest.mark.parametrize(("peak", "integer_bits"), [(0.0, 0), (0.3, 0), (1.0, 0), (1.01, 1), (2.5, 2), (63.0, 6),

@@ -1,4 +1,4 @@
-"""int8 weights: how far they are from the weights that they stand for."""
+"""int8 weights and signals: how far they are from the numbers that they stand for."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
+from neuralpedal.contract.fixed_point import INT8_MAX, INT8_MIN
+from neuralpedal.convert.calibration import Range
+from neuralpedal.convert.signal_grids import tightest_grid
 from neuralpedal.convert.weight_quantization import (
     WEIGHT_LIMIT,
     quantize_per_channel,
@@ -15,6 +18,7 @@ from neuralpedal.convert.weight_quantization import (
 
 MATRIX = arrays(np.float32, array_shapes(min_dims=2, max_dims=2, max_side=9),
                 elements=st.floats(-1e3, 1e3, width=32, allow_subnormal=False))
+BOUND = st.floats(-1e4, 1e4, width=32)
 # The division and the scale are themselves rounded, in float64 and float32.
 SLACK = 1.0 + 1e-5
 
@@ -70,3 +74,34 @@ def test_a_matrix_scale_is_never_finer_than_asked() -> None:
     matrix = np.array([[1.0, -0.5]], np.float32)
     assert quantize_per_matrix(matrix, smallest_scale=0.25).scales[0] == np.float32(0.25)
     assert quantize_per_matrix(matrix, smallest_scale=1e-4).scales[0] == symmetric_scales(np.array([1.0]))[0]
+
+
+@given(BOUND, BOUND)
+def test_zero_is_exact_on_every_grid(a: float, b: float) -> None:
+    grid = tightest_grid(Range(min(a, b), max(a, b)))
+    assert INT8_MIN <= grid.zero_point <= INT8_MAX
+    assert grid.decode(grid.encode(np.zeros(1, np.float32)))[0] == 0.0
+
+
+@given(BOUND, BOUND, st.floats(0.0, 1.0))
+def test_a_value_inside_its_range_moves_by_at_most_one_step(a: float, b: float, where: float) -> None:
+    low, high = min(a, b, 0.0), max(a, b, 0.0)
+    grid = tightest_grid(Range(low, high))
+    value = np.array([low + where * (high - low)], np.float32)
+    # Half a step from rounding; at the ends up to half a step more, because zero is exact and so the ends are not.
+    assert abs(grid.decode(grid.encode(value))[0] - value[0]) <= grid.scale * 1.001
+
+
+@given(st.floats(0.01, 100.0), st.floats(-1e6, 1e6, width=32))
+def test_values_outside_a_grid_saturate(peak: float, value: float) -> None:
+    grid = tightest_grid(Range(-peak, peak))
+    quantized = int(grid.encode(np.array([value], np.float32))[0])
+    if abs(value) > 1.1 * peak:
+        assert quantized == (INT8_MAX if value > 0 else INT8_MIN)
+
+
+@given(st.integers(INT8_MIN, INT8_MAX), BOUND, BOUND)
+def test_grid_points_survive_a_round_trip(point: int, a: float, b: float) -> None:
+    grid = tightest_grid(Range(min(a, b), max(a, b)))
+    stored = np.array([point], np.int8)
+    assert grid.encode(grid.decode(stored))[0] == point

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.mlab import specgram
 from numpy.typing import NDArray
 
 from neuralpedal.contract.atomic import replacing
@@ -48,7 +49,9 @@ def _waveform(axes, wet: Signal, schemes: dict[str, Signal], window: slice, rate
 
 
 def _spectrogram(axes, signal: Signal, rate_hz: int, title: str) -> None:  # type: ignore[no-untyped-def]
-    # dB of full scale, the same colours in every panel: an error must look as loud as it is.
-    axes.specgram(np.asarray(signal, np.float64) + 1e-12, NFFT=2048, noverlap=1536, Fs=rate_hz, scale="dB",
-                  mode="magnitude", vmin=_FLOOR_DB, vmax=-20.0, cmap="magma")
-    axes.set(title=title, ylabel="Hz")
+    magnitude, frequency_hz, time_s = specgram(np.asarray(signal, np.float64), NFFT=2048, noverlap=1536, Fs=rate_hz,
+                                               mode="magnitude")
+    decibels = 20.0 * np.log10(np.maximum(magnitude, 10.0 ** (_FLOOR_DB / 20.0)))
+    # The same colours in every panel: an error must look as loud as it is.
+    axes.pcolormesh(time_s, frequency_hz / 1e3, decibels, vmin=_FLOOR_DB, vmax=-20.0, cmap="magma", rasterized=True)
+    axes.set(title=title, xlabel="s", ylabel="kHz")

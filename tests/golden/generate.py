@@ -1,0 +1,121 @@
+"""Writes the golden models: tiny pedals with their input and output, which every engine is compared with.
+
+Run it with ``python tests/golden/generate.py`` (or ``make fixtures``) after a change of the file format; the sound of
+a golden model must not change without a reason. The weights are random: a golden model tests players, not training.
+"""
+
+import io
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuralpedal.contract.affine import code_of
+from neuralpedal.contract.atomic import write_bytes
+from neuralpedal.contract.manifest import SCHEMES, Manifest
+from neuralpedal.contract.network_file import read_weights
+from neuralpedal.contract.reference import ReferenceNetwork
+from neuralpedal.contract.reference_int8 import Int8ReferenceNetwork
+from neuralpedal.contract.spec import NetworkSpec, make_spec
+from neuralpedal.contract.tflite_file import TfliteFile, read_tflite
+from neuralpedal.contract.weights import NetworkWeights, random_weights
+from neuralpedal.convert.calibration import ActivationRanges, Range, calibrate
+from neuralpedal.convert.float_graph import build_float32, build_w8
+from neuralpedal.convert.int8_graph import build_w8a8
+
+FOLDER = Path(__file__).parent
+
+_SAMPLES = 400
+_CALIBRATION_SAMPLES = 4096
+_RANGE_STEPS = 64
+
+Signal = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class GoldenNetwork:
+    """One network, written in every scheme. The gains are the manifest's, in dB."""
+
+    name: str
+    spec: NetworkSpec
+    seed: int
+    input_gain_db: float = 0.0
+    output_gain_db: float = 0.0
+
+
+NETWORKS = (
+    GoldenNetwork("lstm-1x4-skip", make_spec(hidden_size=4, num_layers=1, skip=True), seed=1),
+    GoldenNetwork("lstm-2x3", make_spec(hidden_size=3, num_layers=2, skip=False), seed=2, input_gain_db=3.0,
+                  output_gain_db=-6.0),
+)
+
+
+def write_all(folder: Path) -> None:
+    """Write ``NETWORK.SCHEME.tflite`` and ``NETWORK.SCHEME.npz`` for every network and scheme."""
+    for network in NETWORKS:
+        weights = random_weights(network.spec, network.seed)
+        for scheme in SCHEMES:
+            path = folder / f"{network.name}.{scheme}.tflite"
+            write_bytes(path, _build(network, weights, scheme))
+            dry = _dry(network.seed)
+            _write_arrays(path.with_suffix(".npz"), dry=dry, wet=_wet(read_tflite(path), dry))
+
+
+def _build(network: GoldenNetwork, weights: NetworkWeights, scheme: str) -> bytes:
+    manifest = Manifest(name=network.name, scheme=scheme, network=network.spec, input_gain_db=network.input_gain_db,
+                        output_gain_db=network.output_gain_db, provenance={"weights_sha256": weights.digest()})
+    if scheme == "float32":
+        return build_float32(weights, manifest)
+    if scheme == "w8":
+        return build_w8(weights, manifest)
+    return build_w8a8(weights, _ranges(network, weights), manifest)
+
+
+def _ranges(network: GoldenNetwork, weights: NetworkWeights) -> ActivationRanges:
+    """Calibrated ranges, rounded outwards: another machine's tanh must not change the file in its last bit."""
+    noise = np.random.default_rng(network.seed).uniform(-0.5, 0.5, _CALIBRATION_SAMPLES)
+    found = calibrate(weights, (noise * _factor(network.input_gain_db)).astype(np.float32), 8, 64)
+
+    def outwards(tight: Range) -> Range:
+        return Range(math.floor(tight.low * _RANGE_STEPS) / _RANGE_STEPS,
+                     math.ceil(tight.high * _RANGE_STEPS) / _RANGE_STEPS)
+
+    return ActivationRanges(outwards(found.input), tuple(map(outwards, found.hidden)),
+                            tuple(map(outwards, found.cell)), outwards(found.head), outwards(found.output))
+
+
+def _dry(seed: int) -> Signal:
+    """Noise of rising level after some silence; the end is louder than what was calibrated on, so that int8 saturates.
+    """
+    level = np.repeat([0.0, 0.05, 0.5, 0.95], _SAMPLES // 4)
+    return (np.random.default_rng(100 + seed).uniform(-1.0, 1.0, _SAMPLES) * level).astype(np.float32)
+
+
+def _wet(file: TfliteFile, dry: Signal) -> Signal:
+    """What a player must give: input gain, the reference network, output gain."""
+    manifest = file.manifest()
+    scaled = dry * np.float32(_factor(manifest.input_gain_db))
+    if file.is_float:
+        wet = ReferenceNetwork(read_weights(file)).process(scaled)
+    else:
+        encode = code_of(file.tensors[file.inputs[0]], str(file.path)).encode
+        decode = code_of(file.tensors[file.outputs[0]], str(file.path)).decode
+        wet = decode(Int8ReferenceNetwork(file).process(encode(scaled)))
+    return (wet * np.float32(_factor(manifest.output_gain_db))).astype(np.float32)
+
+
+def _factor(gain_db: float) -> float:
+    return float(10.0 ** (gain_db / 20.0))
+
+
+def _write_arrays(path: Path, **arrays: NDArray[Any]) -> None:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    write_bytes(path, buffer.getvalue())
+
+
+if __name__ == "__main__":
+    write_all(FOLDER)

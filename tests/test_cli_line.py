@@ -1,0 +1,162 @@
+"""The main job through the front door: train, evaluate, convert, render, profile on four seconds of audio."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neuralpedal.cli.main import run as run_command
+from neuralpedal.contract.audio import read_recording, write_recording
+from neuralpedal.contract.manifest import SCHEMES
+from neuralpedal.contract.metrics import all_metrics, esr
+from neuralpedal.contract.tflite_file import read_manifest
+from signals import RATE_HZ, plucks, soft_clip
+
+Cli = Callable[..., tuple[int, str, str]]
+
+RECIPE = "hidden_size: 6\nepochs: 12\nstreams: 8\nchunk_samples: 256\nchunks_per_segment: 4\nwarm_up_samples: 256\n"
+
+
+@pytest.fixture(scope="module")
+def trained(pair_paths: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder made by the command."""
+    folder = tmp_path_factory.mktemp("line")
+    (folder / "small.yaml").write_text(RECIPE)
+    arguments = ["train", *map(str, pair_paths), "--out", str(folder / "tiny"), "--recipe", str(folder / "small.yaml")]
+    assert run_command(arguments) == 0
+    return folder / "tiny"
+
+
+@pytest.fixture(scope="module")
+def converted(trained: Path) -> Path:
+    """The folder of its pedals."""
+    out = trained.parent / "pedals"
+    assert run_command(["convert", str(trained), "--out", str(out), "--seconds", "0.2"]) == 0
+    return out
+
+
+@pytest.fixture
+def test_take(tmp_path: Path) -> tuple[Path, Path]:
+    """Another take than the trained one."""
+    dry = plucks(1.5, seed=9)
+    write_recording(tmp_path / "dry_test.flac", dry, RATE_HZ)
+    write_recording(tmp_path / "wet_test.flac", soft_clip(dry), RATE_HZ)
+    return tmp_path / "dry_test.flac", tmp_path / "wet_test.flac"
+
+
+def test_evaluate_prints_flat_json_with_every_metric(trained: Path, test_take: tuple[Path, Path], cli: Cli) -> None:
+    code, out, _ = cli("evaluate", trained, *test_take, "--json")
+    figures = json.loads(out)
+    assert code == 0
+    assert set(all_metrics(*[np.array([0.5, -0.5])] * 2)) <= set(figures)
+    assert figures["esr"] < 0.5 and figures["r2"] > 0.5
+    assert not any(isinstance(value, dict | list) for value in figures.values())
+
+
+def test_a_run_its_keras_file_and_its_float_pedal_evaluate_alike(
+    trained: Path, converted: Path, test_take: tuple[Path, Path], cli: Cli
+) -> None:
+    models = (trained, trained / "model.keras", converted / "tiny.float32.tflite")
+    figures = [json.loads(cli("evaluate", model, *test_take, "--json")[1])["esr"] for model in models]
+    assert figures[0] == figures[1] == pytest.approx(figures[2], rel=1e-5)
+
+
+def test_the_report_holds_what_the_files_do(converted: Path, trained: Path, cli: Cli) -> None:
+    report = json.loads((converted / "report.json").read_text())
+    assert list(report["schemes"]) == list(SCHEMES)
+    training = json.loads((trained / "training.json").read_text())
+    start, dry = training["data"]["validation_starts_at_sample"], read_recording(Path(training["data"]["dry"]))
+    wet = read_recording(Path(training["data"]["wet"]))
+    for scheme, row in report["schemes"].items():
+        path = converted / row["file"]
+        assert path.name == f"tiny.{scheme}.tflite" and path.stat().st_size == row["size_bytes"]
+        manifest = read_manifest(path)
+        assert manifest.scheme == scheme and manifest.sample_rate_hz == RATE_HZ and manifest.network.hidden_size == 6
+        assert (manifest.esr_wet, manifest.esr_float) == (row["esr_wet"], row["esr_float"])
+        assert manifest.provenance["dry_sha256"] == training["data"]["dry_sha256"]
+        assert 0 < row["us_per_block_p50"] <= row["us_per_block_p99"] and row["real_time_factor"] > 0
+        # The figure again, from the file: half a second of warm-up, then the validation part.
+        excerpt = converted / "validation.wav"
+        write_recording(excerpt, dry.samples[start - RATE_HZ // 2 :], RATE_HZ)
+        assert cli("render", path, excerpt, converted / "played.wav")[0] == 0
+        played = read_recording(converted / "played.wav").samples[RATE_HZ // 2 :]
+        assert esr(wet.samples[start:], played) == pytest.approx(row["esr_wet"], rel=1e-9)
+
+
+def test_int8_costs_little_and_w8_less(converted: Path) -> None:
+    schemes = json.loads((converted / "report.json").read_text())["schemes"]
+    assert schemes["float32"]["esr_float"] < 1e-9
+    assert 1e-9 < schemes["w8"]["esr_float"] < 1e-2
+    assert schemes["w8"]["esr_float"] < schemes["w8a8"]["esr_float"] < 0.1
+    assert schemes["w8"]["esr_wet"] == pytest.approx(schemes["float32"]["esr_wet"], rel=0.05)
+
+
+def test_convert_measures_on_a_given_take_and_writes_the_schemes_asked_for(
+    trained: Path, test_take: tuple[Path, Path], tmp_path: Path, cli: Cli
+) -> None:
+    code, out, _ = cli("convert", trained, "--out", tmp_path / "out", "--schemes", "w8", "--seconds", 0.1, "--dry",
+                       test_take[0], "--wet", test_take[1], "--json")
+    report = json.loads(out)
+    assert code == 0 and list(report["schemes"]) == ["w8"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["report.json", "tiny.w8.tflite"]
+    evaluated = json.loads(cli("evaluate", tmp_path / "out" / "tiny.w8.tflite", *test_take, "--json")[1])
+    assert report["schemes"]["w8"]["esr_wet"] == pytest.approx(evaluated["esr"], rel=1e-9)
+    float_model = json.loads(cli("evaluate", trained, *test_take, "--json")[1])
+    assert report["esr_float_model_wet"] == pytest.approx(float_model["esr"], rel=1e-9)
+
+
+def test_a_bare_keras_file_needs_recordings(trained: Path, test_take: tuple[Path, Path], tmp_path: Path,
+                                            cli: Cli) -> None:
+    model = trained / "model.keras"
+    code, _, err = cli("convert", model, "--out", tmp_path / "out")
+    assert code == 1 and "--dry and --wet" in err
+    assert cli("convert", model, "--out", tmp_path / "out", "--seconds", 0.1, "--dry", test_take[0], "--wet",
+               test_take[1])[0] == 0
+
+
+def test_recordings_that_moved_or_changed_since_training_are_named(
+    trained: Path, tmp_path: Path, pair_paths: tuple[Path, Path], cli: Cli
+) -> None:
+    moved = tmp_path / "moved"
+    shutil.copytree(trained, moved)
+    training = json.loads((moved / "training.json").read_text())
+    training["data"]["dry"] = str(tmp_path / "gone.wav")
+    (moved / "training.json").write_text(json.dumps(training))
+    code, _, err = cli("convert", moved, "--out", tmp_path / "out")
+    assert code == 1 and "gone.wav" in err and "--dry and --wet" in err
+    training["data"]["dry"] = str(pair_paths[1])
+    (moved / "training.json").write_text(json.dumps(training))
+    code, _, err = cli("convert", moved, "--out", tmp_path / "out")
+    assert code == 1 and "has changed since" in err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_both_engines_render_alike(scheme: str, converted: Path, test_take: tuple[Path, Path], tmp_path: Path,
+                                   cli: Cli) -> None:
+    outputs = []
+    for engine in ("litert", "reference"):
+        target = tmp_path / f"{engine}.wav"
+        assert cli("render", converted / f"tiny.{scheme}.tflite", test_take[0], target, "--engine", engine)[0] == 0
+        outputs.append(read_recording(target).samples)
+    if scheme == "w8a8":
+        np.testing.assert_array_equal(*outputs)
+    else:
+        np.testing.assert_allclose(*outputs, atol=1e-5)
+
+
+def test_the_demo_does_the_whole_line(tmp_path: Path, cli: Cli) -> None:
+    out = tmp_path / "demo"
+    code, text, _ = cli("demo", "--out", out, "--minutes", 0.05, "--hidden", 4, "--seconds", 8, "--test-seconds", 2,
+                        "--json")
+    report = json.loads(text)
+    assert code == 0 and list(report["schemes"]) == list(SCHEMES)
+    wavs = {path.name for path in (out / "audio").glob("*.wav")}
+    assert {"dry.wav", "wet.wav", "dry_test.wav", "wet_test.wav", *(f"{s}_test.wav" for s in SCHEMES)} == wavs
+    for scheme, row in report["schemes"].items():
+        wet, played = (read_recording(out / "audio" / f"{name}_test.wav").samples for name in ("wet", scheme))
+        assert esr(wet, played) == pytest.approx(row["esr_wet"], rel=1e-6)
+    assert (out / "pedal" / "report.png").read_bytes().startswith(b"\x89PNG")
