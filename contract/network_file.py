@@ -11,7 +11,7 @@ import numpy as np
 
 from neuralpedal.contract.errors import ModelFileError
 from neuralpedal.contract.tflite_file import OperatorView, TfliteFile
-from neuralpedal.contract.weights import Array, NetworkWeights, RecurrentWeights
+from neuralpedal.contract.weights import GATES, Array, NetworkWeights, RecurrentWeights
 
 LSTM_INPUTS = 24
 KERNELS, RECURRENTS, BIASES = range(1, 5), range(5, 9), range(12, 16)
@@ -33,14 +33,13 @@ def read_weights(file: TfliteFile) -> NetworkWeights:
     spec = file.manifest().network
     constants = _Constants(file)
     chain = signal_chain(file)
-    head = chain[spec.num_layers]
+    layers = [[constants.array(operator.inputs[place]) for place in (*KERNELS, *RECURRENTS, *BIASES)]
+              for operator in chain[: spec.num_layers]]
+    head_kernel, head_bias = (constants.array(index) for index in chain[spec.num_layers].inputs[1:])
     try:
-        layers = tuple(_layer(constants, operator) for operator in chain[: spec.num_layers])
-        return NetworkWeights(spec, layers, constants.array(head.inputs[1]).T, constants.array(head.inputs[2]))
-    # ValueError: shapes that cannot be stacked; SpecError is one: shapes that stack into another network's.
+        return NetworkWeights(spec, tuple(map(_layer, layers)), head_kernel.T, head_bias)
+    # Shapes that cannot be stacked, shapes of another network, weights that are no numbers.
     except ValueError as error:
-        if isinstance(error, ModelFileError):
-            raise
         raise ModelFileError(f"{file.path}: its tensors contradict its manifest ({error}); convert it again") from error
 
 
@@ -85,12 +84,15 @@ def _check_lstm_inputs(file: TfliteFile, operator: OperatorView) -> None:
         raise _foreign(file, "an LSTM with peepholes, projection, layer normalization or missing gates")
 
 
-def _layer(constants: "_Constants", operator: OperatorView) -> RecurrentWeights:
-    """Stack the four gates' matrices side by side, transposed from TFLite's (outputs, inputs)."""
-    def stacked(places: range) -> Array:
-        return np.concatenate([constants.array(operator.inputs[place]).T for place in places], axis=-1)
+def _layer(arrays: Sequence[Array]) -> RecurrentWeights:
+    """Stack the gates' matrices side by side, transposed from TFLite's (outputs, inputs).
 
-    return RecurrentWeights(stacked(KERNELS), stacked(RECURRENTS), stacked(BIASES))
+    ``arrays``: kernels, recurrent kernels and biases of the four gates, in this order.
+    """
+    def stacked(first: int) -> Array:
+        return np.concatenate([array.T for array in arrays[first : first + len(GATES)]], axis=-1)
+
+    return RecurrentWeights(stacked(0), stacked(len(GATES)), stacked(2 * len(GATES)))
 
 
 class _Constants:

@@ -21,6 +21,12 @@ PACKAGES = ("ai_edge_litert", "tflite_runtime", "tensorflow")
 _MODULES = {"ai_edge_litert": "ai_edge_litert.interpreter", "tflite_runtime": "tflite_runtime.interpreter",
             "tensorflow": "tensorflow.lite.python.interpreter"}
 
+# Reference kernels, no XNNPACK: the LSTM is the same and as fast, and the int8 head and skip round as the
+# specification says. The optimized ones differ from it by one step now and then. tflite-runtime rounds that way with
+# any kernels, and its reference ones lack the DEQUANTIZE by channel that w8 files need.
+_KERNELS = {"ai_edge_litert": "BUILTIN_REF", "tflite_runtime": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
+            "tensorflow": "BUILTIN_REF"}
+
 
 @dataclass(frozen=True)
 class InterpreterPackage:
@@ -53,9 +59,7 @@ def find_interpreter(only: str | None = None) -> InterpreterPackage:
             if importlib.util.find_spec(name):
                 obstacles.append(f"{name} is installed but does not load ({error})")
             continue
-        # Reference kernels, no XNNPACK: the LSTM is the same and as fast, and the int8 head and skip round as the
-        # specification says. The optimized ones differ from it by one step now and then.
-        return InterpreterPackage(name, module.Interpreter, module.OpResolverType.BUILTIN_REF)
+        return InterpreterPackage(name, module.Interpreter, getattr(module.OpResolverType, _KERNELS[name]))
     detail = f" ({'; '.join(obstacles)})" if obstacles else ""
     raise DeviceError(f"no TFLite interpreter found{detail}; pip install 'neuralpedal[device]'")
 

@@ -165,7 +165,7 @@ def test_a_loss_that_is_no_number_is_rolled_back_at_half_the_rate(pair_paths: tu
 
 
 def test_a_training_that_never_gives_a_number_says_so(pair_paths: tuple[Path, Path], tmp_path: Path) -> None:
-    session = prepare_session(*pair_paths, tmp_path / "run", _recipe(1))
+    session = prepare_session(*pair_paths, tmp_path / "run", _recipe(1, int8_weights_from=1.0))
     healthy = session.trainer._update
     session.trainer._update = lambda dry, wet, states: healthy(dry * np.nan, wet, states)
     session.trainer._predict = lambda dry: dry * np.nan

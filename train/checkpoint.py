@@ -25,6 +25,7 @@ class TrainingState:
     Attributes:
         epoch: epochs done. elapsed_s: wall time of the loop so far, over all sessions.
         learning_rate_scale: lowered when a step went wrong.
+        on_grid: the best weights are on the int8 grid.
         weights, best_weights, optimizer: arrays in Keras's order.
         rng: state of NumPy's bit generator.
         history: one row per validation.
@@ -34,6 +35,7 @@ class TrainingState:
     elapsed_s: float = 0.0
     learning_rate_scale: float = 1.0
     best_esr: float = float("inf")
+    on_grid: bool = False
     history: list[dict[str, float]] = field(default_factory=list)
     rng: dict[str, Any] = field(default_factory=dict)
     weights: list[np.ndarray] = field(default_factory=list)

@@ -28,6 +28,8 @@ class Recipe(BaseModel):
         pre_emphasis: coefficient of the loss's filter; 0 turns it off.
         esr_weight, emphasized_esr_weight, dc_weight: the loss's mix.
         validation_share: the last part of the recording, never trained on.
+        int8_weights_from: share of the budget after which the weights stay on the grid of int8 (see weight_grid);
+            1 leaves them free, and ``w8`` then costs what rounding costs.
         seed: of weights and segments.
     """
 
@@ -51,6 +53,7 @@ class Recipe(BaseModel):
     emphasized_esr_weight: float = Field(1.0, ge=0)
     dc_weight: float = Field(1.0, ge=0)
     validation_share: float = Field(0.1, gt=0, lt=0.9)
+    int8_weights_from: float = Field(0.6, ge=0, le=1)
     seed: int = Field(0, ge=0, lt=2**32)
 
     @model_validator(mode="after")

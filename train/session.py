@@ -63,9 +63,8 @@ class TrainingSession:
 
     def _save(self, state: TrainingState) -> None:
         """After a validation: the checkpoint always, the model when it is a new best."""
-        if state.best_weights is state.weights:
-            current = self.trainer.model
-            save_model(current, self.run.model)
+        if self.trainer.improved:
+            save_model(self.trainer.best_model(), self.run.model)
         write_checkpoint(self.run.checkpoint, state, self.fingerprint)
         self._write_training("running", None)
 
@@ -80,6 +79,7 @@ class TrainingSession:
             "outcome": outcome,
             "network": self.trainer.model.spec.model_dump(mode="json"),
             "num_parameters": self.trainer.model.spec.num_parameters,
+            "int8_weights": state.on_grid,
             "esr_validation": state.best_esr if np.isfinite(state.best_esr) else None,
             "validation": metrics,
             "epochs": state.epoch,

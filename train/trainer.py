@@ -21,6 +21,7 @@ from neuralpedal.train.dataset import SegmentSampler, Split, validation_lanes
 from neuralpedal.train.loss import EsrLoss
 from neuralpedal.train.networks.pedal_model import PedalModel, States, build_model
 from neuralpedal.train.recipe import Recipe
+from neuralpedal.train.weight_grid import on_grid, snap
 
 VALIDATION_LANES = 16
 VALIDATION_WARM_UP_SAMPLES = 4096
@@ -57,6 +58,9 @@ class Trainer:
         split: the data.
         source: name of the recording for messages.
         state: what to go on from, or None for a new training.
+
+    Attributes:
+        improved: the last validation gave a new best network.
     """
 
     def __init__(self, recipe: Recipe, spec: NetworkSpec, split: Split, source: str,
@@ -76,9 +80,9 @@ class Trainer:
             self._restore(state)
         self._loss = EsrLoss(recipe, _power(split.train_wet),
                              _power(pre_emphasis(split.train_wet, recipe.pre_emphasis)))
-        self._update = tf.function(self._update_eagerly, reduce_retracing=True)
-        self._warm_up = tf.function(lambda dry: self.model.stream(dry, self.model.zero_states(recipe.streams))[1])
-        self._predict = tf.function(lambda dry: self.model(dry))
+        self._on_grid = False
+        self.improved = False
+        self._compile()
         self._last_esr = self.state.history[-1]["esr_validation"] if self.state.history else math.inf
 
     def run(self, watch: Watcher, validated: Callable[[TrainingState], None]) -> None:
@@ -103,6 +107,7 @@ class Trainer:
                 fraction = self._fraction(self.state.epoch + index / self._sampler.batches_per_epoch, elapsed)
                 if fraction >= 1.0:
                     break
+                self._choose_grid(fraction)
                 loss = self._train_batch(self._learning_rate(fraction))
                 trained += batch_samples
                 watch(Progress(fraction, self.state.epoch, loss, self._last_esr, self.state.best_esr,
@@ -115,16 +120,29 @@ class Trainer:
                     validated(self.state)
 
     def best_model(self) -> PedalModel:
-        """The network of the best validation.
+        """A network of its own with the weights of the best validation.
 
         Raises:
             TrainingError: no validation gave a finite result.
         """
         if not self.state.best_weights:
             raise TrainingError(f"{self._source}: training never gave a finite ESR; lower learning_rate in the recipe")
-        for variable, value in zip(self.model.weights, self.state.best_weights, strict=True):
-            variable.assign(value)
-        return self.model
+        best = build_model(self.model.spec)
+        best.set_weights(self.state.best_weights)
+        return best
+
+    def _compile(self) -> None:
+        self._update = tf.function(self._update_eagerly, reduce_retracing=True)
+        self._warm_up = tf.function(lambda dry: self.model.stream(dry, self.model.zero_states(self.recipe.streams))[1])
+        self._predict = tf.function(lambda dry: self.model(dry))
+
+    def _choose_grid(self, fraction: float) -> None:
+        """Free weights at first, weights on the int8 grid in the last part of the budget."""
+        wanted = fraction >= self.recipe.int8_weights_from and self.recipe.int8_weights_from < 1.0
+        if wanted != self._on_grid:
+            self._on_grid = wanted
+            self.model.view_matrices(on_grid if wanted else tf.convert_to_tensor)
+            self._compile()
 
     def _fraction(self, epoch: float, elapsed_s: float) -> float:
         if self.recipe.minutes:
@@ -184,8 +202,13 @@ class Trainer:
         state.weights = [np.array(variable) for variable in self.model.weights]
         state.optimizer = [np.array(variable) for variable in self._optimizer.variables]
         state.rng = dict(self._rng.bit_generator.state)
-        if self._last_esr < state.best_esr:
-            state.best_esr, state.best_weights = self._last_esr, state.weights
+        # The first network on the grid replaces the best free one, whose int8 form would be worse than it looks.
+        if self._on_grid != state.on_grid or self._last_esr < state.best_esr:
+            state.best_esr, state.on_grid = self._last_esr, self._on_grid
+            state.best_weights = snap(state.weights) if self._on_grid else state.weights
+            self.improved = True
+        else:
+            self.improved = False
         state.history.append({"epoch": state.epoch, "elapsed_s": round(state.elapsed_s, 3), "loss": loss,
                               "learning_rate": self._learning_rate(fraction), "esr_validation": self._last_esr})
 

@@ -1,6 +1,7 @@
 """One picture of a conversion: the loudest moment as waveforms, and spectrograms of pedal, schemes and errors."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -49,8 +50,8 @@ def _waveform(axes, wet: Signal, schemes: dict[str, Signal], window: slice, rate
 
 
 def _spectrogram(axes, signal: Signal, rate_hz: int, title: str) -> None:  # type: ignore[no-untyped-def]
-    magnitude, frequency_hz, time_s = specgram(np.asarray(signal, np.float64), NFFT=2048, noverlap=1536, Fs=rate_hz,
-                                               mode="magnitude")
+    spectrum: Any = specgram(np.asarray(signal, np.float64), NFFT=2048, noverlap=1536, Fs=rate_hz, mode="magnitude")
+    magnitude, frequency_hz, time_s = spectrum[:3]
     decibels = 20.0 * np.log10(np.maximum(magnitude, 10.0 ** (_FLOOR_DB / 20.0)))
     # The same colours in every panel: an error must look as loud as it is.
     axes.pcolormesh(time_s, frequency_hz / 1e3, decibels, vmin=_FLOOR_DB, vmax=-20.0, cmap="magma", rasterized=True)

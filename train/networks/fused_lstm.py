@@ -8,6 +8,7 @@ BlockLSTM is version 1 on purpose: version 2's gradient is wrong (its forward pa
 gradient another way), and training with it plateaus, then diverges. tests/test_fused_lstm.py would see it.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -23,12 +24,17 @@ class FusedLSTM(keras.layers.Layer):
     Args:
         units: hidden size H.
         lanes: the batch is cut into this many parts, whose ops run on different cores.
+
+    Attributes:
+        matrix_view: what the layer computes with instead of each weight matrix; the matrix itself unless training
+            simulates a coarser format.
     """
 
     def __init__(self, units: int, lanes: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = units
         self.lanes = lanes
+        self.matrix_view: Callable[[Tensor], Tensor] = tf.convert_to_tensor
 
     def build(self, input_shape: Any) -> None:
         """Create kernel (C, 4H), recurrent_kernel (H, 4H) and bias (4H,) as keras.layers.LSTM does (gates i,f,c,o)."""
@@ -66,7 +72,8 @@ class FusedLSTM(keras.layers.Layer):
 
     def _block_weights(self) -> tuple[Tensor, Tensor]:
         """Kernel over recurrent kernel, gates reordered from i,f,c,o to BlockLSTM's i,c,f,o."""
-        stacked = tf.concat([tf.convert_to_tensor(self.kernel), tf.convert_to_tensor(self.recurrent_kernel)], axis=0)
+        matrices = [self.matrix_view(tf.convert_to_tensor(w)) for w in (self.kernel, self.recurrent_kernel)]
+        stacked = tf.concat(matrices, axis=0)
         i, f, c, o = tf.split(stacked, 4, axis=1)
         bi, bf, bc, bo = tf.split(tf.convert_to_tensor(self.bias), 4)
         return tf.concat([i, c, f, o], axis=1), tf.concat([bi, bc, bf, bo], axis=0)

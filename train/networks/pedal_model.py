@@ -4,6 +4,7 @@ A subclass of keras.Model built from a spec alone, so that ``model.keras`` carri
 included) and opens with plain ``keras.models.load_model`` once this module was imported.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ class PedalModel(keras.Model):
             FusedLSTM(self.spec.hidden_size, lanes=lanes, name=f"lstm_{index}") for index in range(self.spec.num_layers)
         ]
         self.head = keras.layers.Dense(1, name="head")
+        self._matrix_view: Callable[[Tensor], Tensor] = tf.convert_to_tensor
 
     def build(self, input_shape: Any) -> None:
         """Create all weights; the shape is always (B, T, 1)."""
@@ -58,12 +60,18 @@ class PedalModel(keras.Model):
         for layer, state in zip(self.recurrent, states, strict=True):
             signal, h, c = layer.run(signal, state)
             after.append((h, c))
-        output = self.head(signal)
+        output = signal @ self._matrix_view(tf.convert_to_tensor(self.head.kernel)) + self.head.bias
         return (output + inputs if self.spec.skip else output), after
 
     def zero_states(self, batch: Any) -> States:
         """(h, c) of zeros for every recurrent layer, each (batch, H)."""
         return [(tf.zeros((batch, self.spec.hidden_size)),) * 2 for _ in self.recurrent]
+
+    def view_matrices(self, view: Callable[[Tensor], Tensor]) -> None:
+        """Compute with ``view(matrix)`` instead of every weight matrix; compiled functions must be traced anew."""
+        self._matrix_view = view
+        for layer in self.recurrent:
+            layer.matrix_view = view
 
     def process(self, samples: np.ndarray, chunk: int = 48_000) -> np.ndarray:
         """Stream one track (T,) from zero state; float32 (T,). Chunks bound the memory, the result does not change."""
