@@ -106,7 +106,8 @@ class _Constants:
         """The constant as float32. Raises ModelFileError when it is missing or belongs to an integer file."""
         expanded = index in self._sources
         tensor = self._file.tensors[self._sources.get(index, index)]
-        if tensor.data is None or (tensor.dtype != np.float32 and not expanded):
+        is_float = tensor.dtype == np.float32
+        if tensor.data is None or not (is_float or (expanded and len(tensor.scales))):
             found = "no constant" if tensor.data is None else f"{np.dtype(tensor.dtype).name} arithmetic"
             raise ModelFileError(
                 f"{self._file.path}: tensor {tensor.name!r} holds {found}; only float32 and w8 files give weights "

@@ -1,6 +1,6 @@
 """Training on the grid of int8 weights, so that writing them as int8 later changes nothing.
 
-Rounding a finished LSTM's weights moves its output: a well trained one loses as much as its last minutes of training had
+Rounding a finished LSTM moves its output: a well trained one loses as much as its last minutes of training had
 won. So the last part of training runs with every matrix already on the grid of the ``w8`` scheme (one scale per output
 channel, ±127 steps); gradients pass through the rounding as if it were not there (straight-through estimator, Bengio
 et al. 2013, arXiv:1308.3432). The network that is kept holds grid values, and ``convert`` finds the same grid again:
