@@ -78,6 +78,11 @@ def decode_manifest(data: bytes, source: str) -> Manifest:
             f"{source}: its manifest has format_version {version}, this neuralpedal reads up to {FORMAT_VERSION}; "
             "upgrade neuralpedal"
         )
+    network = fields.get("network")
+    missing = sorted(NetworkSpec.model_fields.keys() - network.keys()) if isinstance(network, dict) else []
+    if missing:
+        # Nothing may be left to defaults: a guessed sample rate would play wrongly in silence.
+        raise ModelFileError(f"{source}: its manifest's network lacks {', '.join(missing)}; convert the model again")
     try:
         manifest = Manifest.model_validate(fields)
     except ValidationError as error:

@@ -51,6 +51,15 @@ class Int8ReferenceNetwork:
     """
 
     def __init__(self, file: TfliteFile) -> None:
+        try:
+            self._read(file)
+        # Which of these a damaged constant or scale raises depends on where it is met; all of it means the same.
+        except (ValueError, OverflowError, IndexError, ZeroDivisionError, TypeError) as error:
+            if isinstance(error, ModelFileError):
+                raise
+            raise ModelFileError(f"{file.path}: its integer network is damaged ({error}); convert it again") from error
+
+    def _read(self, file: TfliteFile) -> None:
         chain = signal_chain(file)
         num_layers = file.manifest().network.num_layers
         self.input_code = _code(file, file.inputs[0])

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from neuralpedal.contract.errors import ModelFileError, RecordingError
 from neuralpedal.contract.manifest import Manifest
@@ -214,3 +216,24 @@ def test_silence_cannot_calibrate() -> None:
     weights = random_network(1, 3, True, 0.4)
     with pytest.raises(RecordingError, match="silent"):
         calibrate(weights, np.zeros(1000, np.float32))
+
+
+GOLDEN = Path(__file__).parent / "golden" / "lstm-1x4-skip.w8a8.tflite"
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(st.tuples(st.integers(0, GOLDEN.stat().st_size - 1), st.integers(0, 255)), min_size=1, max_size=8))
+def test_a_damaged_integer_file_plays_or_raises_a_model_file_error(
+    tmp_path_factory: pytest.TempPathFactory, damage: list[tuple[int, int]]
+) -> None:
+    data = bytearray(GOLDEN.read_bytes())
+    for place, value in damage:
+        data[place] = value
+    path = tmp_path_factory.getbasetemp() / "damaged.tflite"
+    path.write_bytes(data)
+    try:
+        network = Int8ReferenceNetwork(read_tflite(path))
+    except ModelFileError as error:
+        assert "damaged.tflite" in str(error)
+    else:
+        assert network.process(np.zeros(3, np.int8)).shape == (3,)

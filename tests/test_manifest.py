@@ -157,3 +157,10 @@ def test_damaged_manifest_bytes_read_or_raise_a_model_file_error(data):
     for _ in range(data.draw(st.integers(1, 4))):
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
     decodes_or_is_refused(bytes(damaged))
+
+
+def test_a_network_that_leaves_something_to_defaults_is_refused():
+    fields = as_dict()
+    del fields["network"]["sample_rate_hz"]
+    with pytest.raises(ModelFileError, match=r"pedal\.tflite: its manifest's network lacks sample_rate_hz"):
+        decode(fields)
