@@ -65,8 +65,9 @@ class TrainingSession:
         """After a validation: the checkpoint always, the model when it is a new best."""
         if self.trainer.improved:
             save_model(self.trainer.best_model(), self.run.model)
-        write_checkpoint(self.run.checkpoint, state, self.fingerprint)
+        # The checkpoint comes last: where it stands, all that a killed training leaves behind is there.
         self._write_training("running", None)
+        write_checkpoint(self.run.checkpoint, state, self.fingerprint)
 
     def _finish(self, outcome: str) -> dict[str, Any]:
         model = self.trainer.best_model()
@@ -89,6 +90,7 @@ class TrainingSession:
             "recipe": self.recipe.model_dump(mode="json"),
             "history": state.history,
             "versions": _versions(),
+            "kernel": self.trainer.kernel,
             "machine": {"system": platform.platform(), "cores": os.cpu_count()},
             "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         }

@@ -19,11 +19,12 @@ from neuralpedal.contract.spec import NetworkSpec
 from neuralpedal.train.checkpoint import TrainingState
 from neuralpedal.train.dataset import SegmentSampler, Split, validation_lanes
 from neuralpedal.train.loss import EsrLoss
+from neuralpedal.train.native.kernel import KernelUnavailableError
 from neuralpedal.train.networks.pedal_model import PedalModel, States, build_model
 from neuralpedal.train.recipe import Recipe
 from neuralpedal.train.weight_grid import on_grid, snap
 
-VALIDATION_LANES = 16
+VALIDATION_LANES = 32
 VALIDATION_WARM_UP_SAMPLES = 4096
 SAMPLES_BETWEEN_VALIDATIONS = 4_000_000
 """Short takes have short epochs: validating after each would cost more than training."""
@@ -61,6 +62,7 @@ class Trainer:
 
     Attributes:
         improved: the last validation gave a new best network.
+        kernel: what computes the recurrent layers, and why not the compiled one.
     """
 
     def __init__(self, recipe: Recipe, spec: NetworkSpec, split: Split, source: str,
@@ -72,6 +74,7 @@ class Trainer:
         self._epochs_between_validations = max(1, round(SAMPLES_BETWEEN_VALIDATIONS / len(split.train_dry)))
         keras.utils.set_random_seed(recipe.seed)
         self.model = build_model(spec, lanes=2 if recipe.streams % 2 == 0 else 1)
+        self.kernel = _choose_kernel(self.model)
         self._optimizer = keras.optimizers.Adam(recipe.learning_rate)
         self._optimizer.build(self.model.trainable_variables)
         self._rng = np.random.default_rng(recipe.seed)
@@ -220,6 +223,15 @@ class Trainer:
         for variable, value in zip([*self.model.weights, *self._optimizer.variables], [*weights, *optimizer],
                                    strict=True):
             variable.assign(value)
+
+
+def _choose_kernel(model: PedalModel) -> str:
+    """The compiled kernel where there is a compiler, TensorFlow's op elsewhere; which one, for the record."""
+    try:
+        model.use_native()
+    except KernelUnavailableError as reason:
+        return f"tensorflow ({reason})"
+    return "native"
 
 
 def _power(signal: np.ndarray) -> float:

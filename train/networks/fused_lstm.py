@@ -28,6 +28,8 @@ class FusedLSTM(keras.layers.Layer):
     Attributes:
         matrix_view: what the layer computes with instead of each weight matrix; the matrix itself unless training
             simulates a coarser format.
+        native: another op that does the whole sequence, from (x, h0, c0, kernel, recurrent kernel, bias) to (h of every
+            step, last h, last c); TensorFlow's own when None.
     """
 
     def __init__(self, units: int, lanes: int = 1, **kwargs: Any) -> None:
@@ -35,6 +37,7 @@ class FusedLSTM(keras.layers.Layer):
         self.units = units
         self.lanes = lanes
         self.matrix_view: Callable[[Tensor], Tensor] = tf.convert_to_tensor
+        self.native: Callable[..., tuple[Tensor, Tensor, Tensor]] | None = None
 
     def build(self, input_shape: Any) -> None:
         """Create kernel (C, 4H), recurrent_kernel (H, 4H) and bias (4H,) as keras.layers.LSTM does (gates i,f,c,o)."""
@@ -54,7 +57,10 @@ class FusedLSTM(keras.layers.Layer):
             zeros = tf.zeros((tf.shape(inputs)[0], self.units), inputs.dtype)
             initial_state = (zeros, zeros)
         h0, c0 = (tf.convert_to_tensor(state) for state in initial_state)
-        weights, bias = self._block_weights()
+        kernel, recurrent = (self.matrix_view(tf.convert_to_tensor(w)) for w in (self.kernel, self.recurrent_kernel))
+        if self.native is not None:
+            return self.native(inputs, h0, c0, kernel, recurrent, self.bias)
+        weights, bias = self._block_weights(kernel, recurrent)
         time_major = tf.transpose(inputs, (1, 0, 2))
         if self.lanes == 1 or inputs.shape[0] is None or inputs.shape[0] % self.lanes:
             h, h_last, c_last = _block_lstm(time_major, h0, c0, weights, bias)
@@ -70,10 +76,18 @@ class FusedLSTM(keras.layers.Layer):
             h_last, c_last = (tf.concat([part[index] for part in parts], axis=0) for index in (1, 2))
         return tf.transpose(h, (1, 0, 2)), h_last, c_last
 
-    def _block_weights(self) -> tuple[Tensor, Tensor]:
+    def run_with_head(self, inputs: Tensor, initial_state: tuple[Tensor, Tensor],
+                      head: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As :meth:`run`, but each hidden state times ``head`` (H, 1) instead of the hidden state: (B, T, 1)."""
+        if self.native is None:
+            hidden, h, c = self.run(inputs, initial_state)
+            return hidden @ head, h, c
+        kernel, recurrent = (self.matrix_view(tf.convert_to_tensor(w)) for w in (self.kernel, self.recurrent_kernel))
+        return self.native(inputs, *initial_state, kernel, recurrent, self.bias, head)
+
+    def _block_weights(self, kernel: Tensor, recurrent: Tensor) -> tuple[Tensor, Tensor]:
         """Kernel over recurrent kernel, gates reordered from i,f,c,o to BlockLSTM's i,c,f,o."""
-        matrices = [self.matrix_view(tf.convert_to_tensor(w)) for w in (self.kernel, self.recurrent_kernel)]
-        stacked = tf.concat(matrices, axis=0)
+        stacked = tf.concat([kernel, recurrent], axis=0)
         i, f, c, o = tf.split(stacked, 4, axis=1)
         bi, bf, bc, bo = tf.split(tf.convert_to_tensor(self.bias), 4)
         return tf.concat([i, c, f, o], axis=1), tf.concat([bi, bc, bf, bo], axis=0)

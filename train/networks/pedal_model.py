@@ -16,6 +16,7 @@ from neuralpedal.contract.atomic import replacing
 from neuralpedal.contract.errors import ModelFileError, PedalError
 from neuralpedal.contract.spec import NetworkSpec, make_spec
 from neuralpedal.contract.weights import NetworkWeights, RecurrentWeights
+from neuralpedal.train.native.lstm_op import native_lstm
 from neuralpedal.train.networks.fused_lstm import FusedLSTM
 
 Tensor = Any
@@ -57,10 +58,13 @@ class PedalModel(keras.Model):
     def stream(self, inputs: Tensor, states: States) -> tuple[Tensor, States]:
         """The output of ``inputs`` (B, T, 1) when the network is in ``states``, and the states afterwards."""
         signal, after = inputs, []
-        for layer, state in zip(self.recurrent, states, strict=True):
-            signal, h, c = layer.run(signal, state)
-            after.append((h, c))
-        output = signal @ self._matrix_view(tf.convert_to_tensor(self.head.kernel)) + self.head.bias
+        for layer, state in zip(self.recurrent[:-1], states[:-1], strict=True):
+            signal, *last = layer.run(signal, state)
+            after.append(tuple(last))
+        head = self._matrix_view(tf.convert_to_tensor(self.head.kernel))
+        signal, *last = self.recurrent[-1].run_with_head(signal, states[-1], head)
+        after.append(tuple(last))
+        output = signal + self.head.bias
         return (output + inputs if self.spec.skip else output), after
 
     def zero_states(self, batch: Any) -> States:
@@ -72,6 +76,12 @@ class PedalModel(keras.Model):
         self._matrix_view = view
         for layer in self.recurrent:
             layer.matrix_view = view
+
+    def use_native(self) -> None:
+        """Run the recurrent layers in compiled C. Raises KernelUnavailableError where that cannot be."""
+        ops = [native_lstm(size, self.spec.hidden_size) for size in self.spec.layer_input_sizes]
+        for layer, op in zip(self.recurrent, ops, strict=True):
+            layer.native = op
 
     def process(self, samples: np.ndarray, chunk: int = 48_000) -> np.ndarray:
         """Stream one track (T,) from zero state; float32 (T,). Chunks bound the memory, the result does not change."""

@@ -1,0 +1,1 @@
+"""The training kernel in C, and what compiles and calls it."""
