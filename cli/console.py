@@ -13,6 +13,8 @@ from rich.table import Table
 
 from neuralpedal.device.stream import Report
 
+_EIGHTHS = ("", *"▏▎▍▌▋▊▉")
+
 stderr = Console(stderr=True, highlight=False)
 stdout = Console(highlight=False)
 
@@ -60,6 +62,12 @@ def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
         table.add_row(*map(escape, row))
     console.print(f"[bold]{escape(title)}[/bold]", soft_wrap=True)
     console.print(table)
+
+
+def bar(share: float, width: int) -> str:
+    """A horizontal bar, full for 1.0, filled up with spaces to ``width`` characters; resolves eighths of one."""
+    eighths = round(8 * width * min(1.0, max(0.0, share)))
+    return f"{'█' * (eighths // 8) + _EIGHTHS[eighths % 8]:<{width}}"
 
 
 def figure(value: float) -> str:

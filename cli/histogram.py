@@ -5,11 +5,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from neuralpedal.cli.console import bar
 from neuralpedal.contract.atomic import replacing
 from neuralpedal.contract.errors import DeviceError
 from neuralpedal.device.profile import BlockTimes
-
-_BARS = " ▏▎▍▌▋▊▉█"
 
 
 def bins(times: BlockTimes, count: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -25,10 +24,9 @@ def terminal_histogram(times: BlockTimes, rows: int = 12, width: int = 48) -> st
     counts, edges = bins(times, rows)
     lines = []
     for index, count in enumerate(counts):
-        eighths = round(8 * width * count / max(1, counts.max()))
-        bar = "█" * (eighths // 8) + (_BARS[eighths % 8] if eighths % 8 else "")
         more = "+" if index == rows - 1 else " "
-        lines.append(f"{edges[index]:9.2f}–{edges[index + 1]:9.2f}{more}µs │{bar:<{width}} {count}")
+        blocks = bar(count / max(1, counts.max()), width)
+        lines.append(f"{edges[index]:9.2f}–{edges[index + 1]:9.2f}{more}µs │{blocks} {count}")
     return "\n".join(lines)
 
 

@@ -37,6 +37,7 @@ class EngineModel(PlayableModel):
 
     def play(self, dry: Signal, report: Report) -> Signal:
         """See :class:`PlayableModel`."""
+        self._engine.reset()
         return stream(self._engine, dry, report)
 
 

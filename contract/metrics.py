@@ -37,45 +37,45 @@ def esr(target: Signal, prediction: Signal) -> float:
     Raises:
         RecordingError: shapes differ, or the target has no energy.
     """
-    y, error = _target_and_error(target, prediction)
-    return float(np.dot(error, error) / _energy(y))
+    y, error = target_and_error(target, prediction)
+    return float(np.dot(error, error) / energy(y))
 
 
 def mae(target: Signal, prediction: Signal) -> float:
     """Mean absolute error, in full-scale units."""
-    _, error = _target_and_error(target, prediction)
+    _, error = target_and_error(target, prediction)
     return float(np.mean(np.abs(error)))
 
 
 def mae_normalized(target: Signal, prediction: Signal) -> float:
     """Energy-normalised MAE: mean |y−ŷ| over the target's rms, so that a quiet take counts as much as a loud one."""
-    y, error = _target_and_error(target, prediction)
-    return float(np.mean(np.abs(error)) / math.sqrt(_energy(y) / len(y)))
+    y, error = target_and_error(target, prediction)
+    return float(np.mean(np.abs(error)) / math.sqrt(energy(y) / len(y)))
 
 
 def r2(target: Signal, prediction: Signal) -> float:
     """Coefficient of determination 1 − Σ(y−ŷ)² / Σ(y−ȳ)²: 1 for equal, 0 for the target's mean."""
-    y, error = _target_and_error(target, prediction)
-    return float(1.0 - np.dot(error, error) / _energy(y - np.mean(y)))
+    y, error = target_and_error(target, prediction)
+    return float(1.0 - np.dot(error, error) / energy(y - np.mean(y)))
 
 
 def dc(target: Signal, prediction: Signal) -> float:
     """DC error (mean(y−ŷ))² / mean(y²), the DC term of Wright 2020."""
-    y, error = _target_and_error(target, prediction)
-    return float(np.mean(error) ** 2 * len(y) / _energy(y))
+    y, error = target_and_error(target, prediction)
+    return float(np.mean(error) ** 2 * len(y) / energy(y))
 
 
 def peak_match_db(target: Signal, prediction: Signal) -> float:
     """Peak of the prediction against that of the target, in dB (positive: the prediction is hotter)."""
-    y, error = _target_and_error(target, prediction)
-    _energy(y)
-    return _decibels(np.max(np.abs(y - error)) / np.max(np.abs(y)))
+    y, error = target_and_error(target, prediction)
+    energy(y)
+    return decibels(np.max(np.abs(y - error)) / np.max(np.abs(y)))
 
 
 def level_match_db(target: Signal, prediction: Signal) -> float:
     """Rms of the prediction against that of the target, in dB (positive: the prediction is louder)."""
-    y, error = _target_and_error(target, prediction)
-    return _decibels(math.sqrt(float(np.sum((y - error) ** 2)) / _energy(y)))
+    y, error = target_and_error(target, prediction)
+    return decibels(math.sqrt(float(np.sum((y - error) ** 2)) / energy(y)))
 
 
 def all_metrics(target: Signal, prediction: Signal) -> dict[str, float]:
@@ -92,20 +92,22 @@ def all_metrics(target: Signal, prediction: Signal) -> dict[str, float]:
     }
 
 
-def _target_and_error(target: Signal, prediction: Signal) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def target_and_error(target: Signal, prediction: Signal) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """y and y−ŷ in float64. Raises RecordingError unless both are (T,) with one T."""
     y, predicted = np.asarray(target, dtype=np.float64), np.asarray(prediction, dtype=np.float64)
     if y.ndim != 1 or y.shape != predicted.shape:
         raise RecordingError(f"target has shape {y.shape}, prediction {predicted.shape}; wanted two equal lengths")
     return y, y - predicted
 
 
-def _energy(y: NDArray[np.float64]) -> float:
-    energy = float(np.dot(y, y))
-    if energy <= _SMALLEST:
+def energy(y: NDArray[np.float64]) -> float:
+    """Σy², for a denominator. Raises RecordingError when it is silent."""
+    total = float(np.dot(y, y))
+    if total <= _SMALLEST:
         raise RecordingError("the target is silent: ESR divides by its energy; measure on playing")
-    return energy
+    return total
 
 
-def _decibels(ratio: float) -> float:
+def decibels(ratio: float) -> float:
     """20·log10, floored at −300 dB so that silence stays a number that JSON can hold."""
     return 20.0 * math.log10(max(float(ratio), 1e-15))
