@@ -24,7 +24,8 @@ def progress_bar(description: str) -> Iterator[tuple[Report, "Progress"]]:
     """A bar with the time left; gives a function that takes the fraction done, and the bar itself."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
                TimeRemainingColumn())
-    with Progress(*columns, console=stderr, transient=True) as progress:
+    # A pipe gets no bar: it could only print empty lines there.
+    with Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as progress:
         task = progress.add_task(description, total=1.0)
         yield (lambda fraction: progress.update(task, completed=fraction)), progress
 

@@ -38,6 +38,7 @@ def command(out: Path, minutes: float, hidden: int, seconds: float, test_seconds
     from neuralpedal.cli.demo.takes import SAMPLE_RATE_HZ, write_takes
     from neuralpedal.cli.file_player import FilePlayer
     from neuralpedal.cli.train_command import train_with_bar
+    from neuralpedal.cli.train_command import write_picture as write_training_picture
     from neuralpedal.contract.audio import write_recording
     from neuralpedal.convert.conversion import convert
     from neuralpedal.convert.source import read_source
@@ -49,6 +50,7 @@ def command(out: Path, minutes: float, hidden: int, seconds: float, test_seconds
     recipe = read_recipe(None, hidden_size=hidden, minutes=minutes)
     session = prepare_session(takes.dry, takes.wet, out / "overdrive", recipe, overwrite=True)
     training = train_with_bar(session)
+    write_training_picture(session.run.picture, training)
     note(f"trained {session.trainer.model.spec.label} for {training['wall_time_s']:.0f} s: "
          f"validation ESR {training['esr_validation']:.4f}")
     with steps("converting") as told:

@@ -16,16 +16,17 @@ INTERRUPTED = 130
 @click.argument("dry", type=click.Path(path_type=Path))
 @click.argument("wet", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Run folder to write.")
-@click.option("--recipe", "recipe_path", type=click.Path(path_type=Path), help="YAML recipe; options override it.")
+@click.option("--recipe", default="standard", show_default=True, metavar="NAME|FILE.yaml",
+              help="quick (3 min), standard (10 min), best (30 min), or a YAML file; options override it.")
 @click.option("--hidden", type=int, help="Units per layer.  [recipe: 16]")
 @click.option("--layers", type=int, help="Recurrent layers, 1 or 2.  [recipe: 1]")
-@click.option("--minutes", type=float, help="Budget as wall time.  [recipe: 5]")
+@click.option("--minutes", type=float, help="Budget as wall time.  [recipe: 10]")
 @click.option("--epochs", type=int, help="Budget as passes over the recording, instead of --minutes.")
 @click.option("--seed", type=int, help="Of weights and segments.  [recipe: 0]")
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run in --out stopped.")
 @click.option("--overwrite", is_flag=True, help="Replace a run in --out.")
 @click.option("--json", "as_json", is_flag=True, help="Print the content of training.json.")
-def command(dry: Path, wet: Path, out: Path, recipe_path: Path | None, hidden: int | None, layers: int | None,
+def command(dry: Path, wet: Path, out: Path, recipe: str, hidden: int | None, layers: int | None,
             minutes: float | None, epochs: int | None, seed: int | None, resume: bool, overwrite: bool,
             as_json: bool) -> int:
     """Train a network on DRY (the guitar) and WET (the same take through the pedal).
@@ -46,8 +47,8 @@ def command(dry: Path, wet: Path, out: Path, recipe_path: Path | None, hidden: i
     from neuralpedal.train.recipe import read_recipe
     from neuralpedal.train.session import prepare_session
 
-    recipe = read_recipe(recipe_path, hidden_size=hidden, num_layers=layers, minutes=minutes, epochs=epochs, seed=seed)
-    session = prepare_session(dry, wet, out, recipe, resume=resume, overwrite=overwrite)
+    chosen = read_recipe(recipe, hidden_size=hidden, num_layers=layers, minutes=minutes, epochs=epochs, seed=seed)
+    session = prepare_session(dry, wet, out, chosen, resume=resume, overwrite=overwrite)
     for warning in session.pair.warnings:
         warn(warning)
     spec = session.trainer.model.spec
@@ -60,21 +61,40 @@ def command(dry: Path, wet: Path, out: Path, recipe_path: Path | None, hidden: i
         interrupted, result = True, session.run.read_training()
         note(f"stopped; the best network so far is kept. Go on with: neuralpedal train {dry} {wet} "
                      f"--out {out} --resume")
+    write_picture(session.run.picture, result)
     print_json(result) if as_json else _print_result(result, out)
     return INTERRUPTED if interrupted else 0
 
 
 def train_with_bar(session: Any) -> dict[str, Any]:
     """Run a TrainingSession under a progress bar; the content of training.json."""
+    told = math.inf
     with progress_bar("training") as (report, bar):
         def watch(progress: Any) -> None:
+            nonlocal told
             report(progress.fraction)
+            if bar.disable and progress.esr != told:
+                # No terminal, no bar: a line per validation is what a log wants.
+                told = progress.esr
+                note(f"{progress.fraction:4.0%}  epoch {progress.epoch}  ESR {progress.esr:.5f}  "
+                     f"best {progress.best_esr:.5f}  {progress.samples_per_s / 1e3:.0f}k samples/s")
             esr = f"ESR {progress.best_esr:.4f}" if math.isfinite(progress.best_esr) else "ESR …"
             description = f"training  epoch {progress.epoch}  {esr}  {progress.samples_per_s / 1e3:.0f}k samples/s"
             bar.update(bar.task_ids[0], description=description)
 
         result: dict[str, Any] = session.train(watch)
         return result
+
+
+def write_picture(path: Path, training: dict[str, Any]) -> None:
+    """The training's picture, where Matplotlib is installed; an ornament must not fail a training."""
+    try:
+        from neuralpedal.cli.training_picture import write_training_picture
+    except ImportError:
+        note(f"no {path.name}: pip install 'neuralpedal[plot]'")
+        return
+    if training["history"]:
+        write_training_picture(path, training)
 
 
 def _print_result(result: dict[str, Any], out: Path) -> None:

@@ -6,6 +6,7 @@
       model.keras      the best network so far
       training.json    every figure, digest, version and the paths of the recordings
       recipe.yaml      what was asked for, complete
+      training.png     the ESR while it trained
       checkpoint.npz   where an interrupted training goes on
 """
 
@@ -32,6 +33,11 @@ class RunFolder:
     def training(self) -> Path:
         """Figures and provenance."""
         return self.path / "training.json"
+
+    @property
+    def picture(self) -> Path:
+        """The course of the training, for people."""
+        return self.path / "training.png"
 
     @property
     def recipe(self) -> Path:

@@ -47,6 +47,18 @@ def test_take(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "dry_test.flac", tmp_path / "wet_test.flac"
 
 
+def test_training_leaves_a_picture_and_tells_a_log_how_it_goes(
+    pair_paths: tuple[Path, Path], tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("neuralpedal.train.trainer.SAMPLES_BETWEEN_VALIDATIONS", 700_000)
+    (tmp_path / "small.yaml").write_text(RECIPE)
+    out = tmp_path / "run"
+    code, text, err = cli("train", *pair_paths, "--out", out, "--recipe", tmp_path / "small.yaml", "--json")
+    assert code == 0 and len(json.loads(text)["history"]) == 3
+    assert (out / "training.png").read_bytes().startswith(b"\x89PNG")
+    assert [line for line in err.splitlines() if "epoch" in line and "ESR" in line]
+
+
 def test_evaluate_prints_flat_json_with_every_metric(trained: Path, test_take: tuple[Path, Path], cli: Cli) -> None:
     code, out, _ = cli("evaluate", trained, *test_take, "--json")
     figures = json.loads(out)

@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 from neuralpedal.contract.errors import SpecError
-from neuralpedal.train.recipe import read_recipe
+from neuralpedal.train.recipe import SHIPPED, read_recipe
 
 
 def test_the_shipped_recipe_is_the_default() -> None:
-    assert read_recipe(None).minutes == 5
+    assert read_recipe(None) == read_recipe("standard")
+    assert [read_recipe(name).minutes for name in SHIPPED] == [3, 10, 30]
 
 
 def test_a_budget_option_replaces_the_files_other_budget() -> None:

@@ -36,7 +36,7 @@ class TrainingState:
     learning_rate_scale: float = 1.0
     best_esr: float = float("inf")
     on_grid: bool = False
-    history: list[dict[str, float]] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
     rng: dict[str, Any] = field(default_factory=dict)
     weights: list[np.ndarray] = field(default_factory=list)
     best_weights: list[np.ndarray] = field(default_factory=list)

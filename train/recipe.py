@@ -74,31 +74,37 @@ class Recipe(BaseModel):
         write_text(path, yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False))
 
 
-def read_recipe(path: Path | None, **overrides: Any) -> Recipe:
-    """A recipe from a YAML file (or the shipped ``standard.yaml``) with ``overrides`` on top; None overrides nothing.
+SHIPPED = ("quick", "standard", "best")
+"""Recipes that come with the package, by name; the files in train/recipes say what each reached."""
+
+
+def read_recipe(source: Path | str | None, **overrides: Any) -> Recipe:
+    """A recipe from a YAML file, or one of ``SHIPPED`` by name (None: standard), with ``overrides`` on top.
+
+    An override of None overrides nothing.
 
     A budget among the overrides replaces the file's, whichever kind it is.
 
     Raises:
         SpecError: the file is missing or not YAML, a field is unknown or out of range.
     """
-    source = str(path) if path else "recipe standard"
-    fields = _read_yaml(path, source)
+    name = str(source or "standard")
+    fields = _read_yaml(name)
     given = {key: value for key, value in overrides.items() if value is not None}
     if given.keys() & {"minutes", "epochs"}:
         fields.update(minutes=None, epochs=None)
     try:
         return Recipe(**{**fields, **given})
     except ValidationError as error:
-        raise SpecError(explain_validation(error, source)) from error
+        raise SpecError(explain_validation(error, name)) from error
 
 
-def _read_yaml(path: Path | None, source: str) -> dict[str, Any]:
+def _read_yaml(source: str) -> dict[str, Any]:
     try:
-        text = (path.read_text(encoding="utf-8") if path
-                else resources.files("neuralpedal.train.recipes").joinpath("standard.yaml").read_text("utf-8"))
+        text = (resources.files("neuralpedal.train.recipes").joinpath(f"{source}.yaml").read_text("utf-8")
+                if source in SHIPPED else Path(source).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise SpecError(f"{source}: no such file; give a YAML recipe") from error
+        raise SpecError(f"{source}: no such file; give a YAML recipe or one of {', '.join(SHIPPED)}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"{source}: cannot be read as text ({error})") from error
     try:

@@ -213,7 +213,8 @@ class Trainer:
         else:
             self.improved = False
         state.history.append({"epoch": state.epoch, "elapsed_s": round(state.elapsed_s, 3), "loss": loss,
-                              "learning_rate": self._learning_rate(fraction), "esr_validation": self._last_esr})
+                              "learning_rate": self._learning_rate(fraction), "int8_weights": self._on_grid,
+                              "esr_validation": self._last_esr})
 
     def _restore(self, state: TrainingState) -> None:
         self._load(state.weights, state.optimizer)
