@@ -26,7 +26,7 @@ from neuralpedal.train.weight_grid import on_grid, snap
 
 VALIDATION_LANES = 32
 VALIDATION_WARM_UP_SAMPLES = 4096
-SAMPLES_BETWEEN_VALIDATIONS = 4_000_000
+SAMPLES_BETWEEN_VALIDATIONS = 12_000_000
 """Short takes have short epochs: validating after each would cost more than training."""
 
 
