@@ -17,10 +17,11 @@ from neuralpedal.device.engine import ENGINES
 @click.option("--block", default=64, show_default=True, help="Samples per block, for .tflite files.")
 @click.option("--probes/--no-probes", default=None, help="Also measure aliasing and the noise floor with test signals. "
               "[default: on, but off for the slow reference]")
+@click.option("--align", is_flag=True, help="Correct latency, polarity and drift of WET first, as train does.")
 @click.option("--png", type=click.Path(path_type=Path), help="Write the figures as a picture.")
 @click.option("--json", "as_json", is_flag=True, help="Print flat JSON (esr_over_time and esr_over_level are lists).")
-def command(model: Path, dry: Path, wet: Path, engine: str, block: int, probes: bool | None, png: Path | None,
-            as_json: bool) -> None:
+def command(model: Path, dry: Path, wet: Path, engine: str, block: int, probes: bool | None, align: bool,
+            png: Path | None, as_json: bool) -> None:
     """Measure MODEL (a run folder, .keras or .tflite) on DRY against WET, the real pedal's recording.
 
     ESR below 0.01 is great, below 0.035 not bad, below 0.1 might be fine. docs/metrics.md explains every figure.
@@ -33,6 +34,7 @@ def command(model: Path, dry: Path, wet: Path, engine: str, block: int, probes: 
     """
     from neuralpedal.cli.evaluation import measure, probe
     from neuralpedal.cli.evaluation_table import print_evaluation
+    from neuralpedal.cli.pair_alignment import put_in_step
     from neuralpedal.contract.errors import RecordingError
     from neuralpedal.contract.pair import read_pair
 
@@ -44,6 +46,8 @@ def command(model: Path, dry: Path, wet: Path, engine: str, block: int, probes: 
                              "give recordings of that rate")
     for warning in pair.warnings:
         warn(warning)
+    pair, alignment = put_in_step(pair, align)
+    corrected = {f"aligned_{key}": value for key, value in alignment.model_dump().items()} if align else {}
     with progress_bar("playing") as (report, _):
         played = opened.play(pair.dry.samples, report)
     with progress_bar("probing") as (report, _):
@@ -56,7 +60,7 @@ def command(model: Path, dry: Path, wet: Path, engine: str, block: int, probes: 
         write_evaluation_png(evaluation, title, png)
     if as_json:
         print_json({**evaluation.as_dict(), "seconds": pair.dry.seconds, "sample_rate_hz": rate, "model": str(model),
-                    "played_by": opened.description, "png": str(png) if png else None})
+                    "played_by": opened.description, "png": str(png) if png else None, **corrected})
     else:
         print_evaluation(evaluation, title)
     if png:

@@ -15,6 +15,7 @@ from neuralpedal.contract.errors import PedalError, SpecError
 
 COMMANDS = {
     "demo": "Make a virtual pedal, train on it, convert, play and measure: the whole line in five minutes.",
+    "inspect": "Find what is wrong with a dry and a wet recording before training on them.",
     "train": "Train a network on a dry and a wet recording of a pedal.",
     "evaluate": "Measure a model against a recording of the real pedal.",
     "convert": "Quantize a trained network to .tflite pedals and measure what that costs.",

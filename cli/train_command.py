@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from neuralpedal.cli.console import figure, note, print_json, print_table, progress_bar, warn
+from neuralpedal.cli.console import figure, note, print_json, print_table, progress_bar, steps, warn
 from neuralpedal.cli.quiet import quiet_tensorflow
 
 INTERRUPTED = 130
@@ -25,13 +25,15 @@ INTERRUPTED = 130
 @click.option("--seed", type=int, help="Of weights and segments.  [recipe: 0]")
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run in --out stopped.")
 @click.option("--overwrite", is_flag=True, help="Replace a run in --out.")
+@click.option("--align/--no-align", default=True, help="Correct latency, polarity and drift of WET.  [default: align]")
 @click.option("--json", "as_json", is_flag=True, help="Print the content of training.json.")
 def command(dry: Path, wet: Path, out: Path, recipe: str, hidden: int | None, layers: int | None,
             minutes: float | None, epochs: int | None, seed: int | None, resume: bool, overwrite: bool,
-            as_json: bool) -> int:
+            align: bool, as_json: bool) -> int:
     """Train a network on DRY (the guitar) and WET (the same take through the pedal).
 
-    Both are mono WAV or FLAC of one sample rate. Ctrl-C keeps the best network so far; --resume goes on.
+    Both are mono WAV or FLAC of one sample rate, and are inspected first (see `inspect`).
+    Ctrl-C keeps the best network so far; --resume goes on.
 
     \b
     Examples:
@@ -48,9 +50,12 @@ def command(dry: Path, wet: Path, out: Path, recipe: str, hidden: int | None, la
     from neuralpedal.train.session import prepare_session
 
     chosen = read_recipe(recipe, hidden_size=hidden, num_layers=layers, minutes=minutes, epochs=epochs, seed=seed)
-    session = prepare_session(dry, wet, out, chosen, resume=resume, overwrite=overwrite)
-    for warning in session.pair.warnings:
+    with steps("inspecting the recordings"):
+        session = prepare_session(dry, wet, out, chosen, resume=resume, overwrite=overwrite, align=align)
+    for warning in session.warnings:
         warn(warning)
+    for correction in session.corrections:
+        note(correction)
     spec = session.trainer.model.spec
     note(f"training {spec.label} ({spec.num_parameters} parameters) on {session.pair.dry.seconds:.0f} s "
                  f"at {spec.sample_rate_hz} Hz")

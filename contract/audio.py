@@ -63,6 +63,28 @@ def read_recording(path: Path) -> Recording:
             (A WAV whose end is missing reads as a shorter one: recorders that crash leave such files.)
     """
     path = Path(path)
+    samples, sample_rate_hz = read_channels(path)
+    if samples.shape[1] != 1:
+        raise RecordingError(
+            f"{path}: {samples.shape[1]} channels, wanted 1 (mono); export the one channel that holds this track"
+        )
+    mono = np.ascontiguousarray(samples[:, 0])
+    bad = np.flatnonzero(~np.isfinite(mono))
+    if bad.size:
+        raise RecordingError(
+            f"{path}: {bad.size} samples are NaN or infinite, the first at {bad[0] / sample_rate_hz:.3f} s; "
+            "export it again"
+        )
+    return Recording(mono, sample_rate_hz, path)
+
+
+def read_channels(path: Path) -> tuple[NDArray[np.float32], int]:
+    """Samples (T, channels), T at least 1, of any WAV or FLAC file, unchecked, and its sample rate in Hz.
+
+    Raises:
+        RecordingError: missing, not audio, a truncated FLAC or header, or empty.
+    """
+    path = Path(path)
     if not path.is_file():
         raise RecordingError(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}; give a WAV or FLAC file")
     try:
@@ -72,20 +94,9 @@ def read_recording(path: Path) -> Recording:
         raise RecordingError(f"{path}: not audio that can be read ({reason}); give a WAV or FLAC file") from error
     except OSError as error:
         raise RecordingError(f"{path}: cannot be read ({error.strerror})") from error
-    if samples.shape[1] != 1:
-        raise RecordingError(
-            f"{path}: {samples.shape[1]} channels, wanted 1 (mono); export the one channel that holds this track"
-        )
-    mono = np.ascontiguousarray(samples[:, 0])
-    if mono.size == 0:
+    if samples.size == 0:
         raise RecordingError(f"{path}: holds no samples; record or export it again")
-    bad = np.flatnonzero(~np.isfinite(mono))
-    if bad.size:
-        raise RecordingError(
-            f"{path}: {bad.size} samples are NaN or infinite, the first at {bad[0] / sample_rate_hz:.3f} s; "
-            "export it again"
-        )
-    return Recording(mono, int(sample_rate_hz), path)
+    return samples, int(sample_rate_hz)
 
 
 def write_recording(path: Path, samples: NDArray[np.float32], sample_rate_hz: int) -> None:

@@ -55,7 +55,7 @@ def read_pair(dry_path: Path, wet_path: Path) -> RecordingPair:
     for track in (dry, wet):
         if is_silent(track.samples):
             raise RecordingError(f"{track.path}: silent (rms below −100 dBFS); check the cable and record it again")
-    if _is_copy(dry.samples, wet.samples):
+    if is_copy(dry.samples, wet.samples):
         warnings.append(f"{wet.path}: a copy of {dry.path} but for its level; was the pedal bypassed?")
     return RecordingPair(dry, wet, tuple(warnings))
 
@@ -78,7 +78,7 @@ def _trim(dry: Recording, wet: Recording) -> tuple[Recording, Recording, list[st
     return cut(dry), cut(wet), [warning]
 
 
-def _is_copy(dry: NDArray[np.float32], wet: NDArray[np.float32]) -> bool:
+def is_copy(dry: NDArray[np.float32], wet: NDArray[np.float32]) -> bool:
     """True when wet is dry times a constant, to −100 dB."""
     x, y = dry.astype(np.float64), wet.astype(np.float64)
     gain = np.dot(x, y) / np.dot(x, x)

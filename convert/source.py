@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuralpedal.contract.alignment import Alignment
 from neuralpedal.contract.errors import ModelFileError, RecordingError
 from neuralpedal.contract.pair import RecordingPair, read_pair
 from neuralpedal.contract.run_folder import RunFolder
@@ -107,6 +108,7 @@ def _training_pair(run: RunFolder, training: dict[str, Any]) -> tuple[RecordingP
         paths = Path(training["dry"]), Path(training["wet"])
         boundary = int(training["validation_starts_at_sample"])
         digests = training["dry_sha256"], training["wet_sha256"]
+        alignment = Alignment.model_validate(training.get("aligned", {}))
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFileError(f"{run.training}: says nothing usable of {error}; train again") from error
     for path in paths:
@@ -118,7 +120,7 @@ def _training_pair(run: RunFolder, training: dict[str, Any]) -> tuple[RecordingP
         if track.digest() != digest:
             raise RecordingError(f"{track.path}: has changed since {run.path} was trained on it; "
                                  "give recordings with --dry and --wet")
-    return pair, boundary
+    return alignment.apply(pair), boundary
 
 
 def _validation_take(pair: RecordingPair, boundary: int) -> Take:

@@ -17,6 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from neuralpedal.contract.alignment import Alignment
 from neuralpedal.contract.atomic import make_folder, write_json
 from neuralpedal.contract.errors import OutputError, SpecError
 from neuralpedal.contract.metrics import all_metrics
@@ -24,6 +25,9 @@ from neuralpedal.contract.pair import RecordingPair, read_pair
 from neuralpedal.contract.run_folder import RunFolder
 from neuralpedal.train.checkpoint import TrainingState, read_checkpoint, write_checkpoint
 from neuralpedal.train.dataset import Split, split_pair
+from neuralpedal.train.inspection.correction import CORRECTED_CODES, corrections
+from neuralpedal.train.inspection.problem import INFO
+from neuralpedal.train.inspection.report import Inspection, inspect_pair
 from neuralpedal.train.networks.pedal_model import PedalModel, save_model
 from neuralpedal.train.recipe import Recipe
 from neuralpedal.train.trainer import VALIDATION_WARM_UP_SAMPLES, Trainer, Watcher
@@ -36,7 +40,9 @@ class TrainingSession:
     """A prepared training: everything that can be wrong was checked before the first step.
 
     Attributes:
-        pair: the recordings, with their warnings.
+        pair: the recordings, as they are trained on.
+        inspection: of the recordings as they were read.
+        alignment: how ``pair`` differs from them.
         run: the folder.
     """
 
@@ -47,6 +53,20 @@ class TrainingSession:
     trainer: Trainer
     fingerprint: str
     digests: dict[str, str]
+    inspection: Inspection
+    alignment: Alignment
+
+    @property
+    def corrections(self) -> list[str]:
+        """What was done to the wet track, a sentence each."""
+        return corrections(self.alignment, str(self.pair.wet.path))
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is wrong with the recordings and was not corrected."""
+        said = {"copy"} if self.alignment.is_identity else {"copy", *CORRECTED_CODES}
+        return [*self.pair.warnings, *(problem.message for problem in self.inspection.problems
+                                       if problem.severity != INFO and problem.code not in said)]
 
     def train(self, watch: Watcher) -> dict[str, Any]:
         """Train to the end of the budget; the content of training.json.
@@ -87,6 +107,7 @@ class TrainingSession:
             "wall_time_s": round(state.elapsed_s, 3),
             "seed": self.recipe.seed,
             "data": self._data(),
+            "inspection": self.inspection.to_json(),
             "recipe": self.recipe.model_dump(mode="json"),
             "history": state.history,
             "versions": _versions(),
@@ -101,14 +122,18 @@ class TrainingSession:
         return {
             "dry": str(self.pair.dry.path.resolve()), "wet": str(self.pair.wet.path.resolve()), **self.digests,
             "sample_rate_hz": self.pair.sample_rate_hz, "seconds": round(self.pair.dry.seconds, 3),
+            "aligned": self.alignment.model_dump(mode="json"), "corrections": self.corrections,
             "validation_starts_at_sample": self.split.boundary,
-            "warnings": list(self.pair.warnings),
+            "warnings": self.warnings,
         }
 
 
 def prepare_session(dry: Path, wet: Path, out: Path, recipe: Recipe, resume: bool = False,
-                    overwrite: bool = False) -> TrainingSession:
-    """Read and check everything; nothing is written but the folder itself.
+                    overwrite: bool = False, align: bool = True) -> TrainingSession:
+    """Read, inspect and check everything; nothing is written but the folder itself.
+
+    Args:
+        align: correct latency, polarity and drift of the wet track where they are sure.
 
     Raises:
         RecordingError: the recordings cannot be used.
@@ -118,13 +143,17 @@ def prepare_session(dry: Path, wet: Path, out: Path, recipe: Recipe, resume: boo
     """
     run = RunFolder(Path(out))
     pair = read_pair(dry, wet)
-    split = split_pair(pair, recipe.validation_share)
     spec = recipe.network(pair.sample_rate_hz)
+    split_pair(pair, recipe.validation_share)
     if (run.is_run() or run.checkpoint.exists()) and not (resume or overwrite):
         raise OutputError(f"{run.path}: holds a run already; go on with --resume, replace it with --overwrite, "
                           "or choose another --out")
+    inspection = inspect_pair(pair, recipe.validation_share)
+    alignment = inspection.alignment if align else Alignment()
+    pair = alignment.apply(pair)
+    split = split_pair(pair, recipe.validation_share)
     digests = pair.digests()
-    fingerprint = _fingerprint(recipe, digests)
+    fingerprint = _fingerprint(recipe, digests, alignment)
     state = read_checkpoint(run.checkpoint, fingerprint) if resume else None
     if state:
         _check_budget_left(recipe, state, run)
@@ -133,7 +162,7 @@ def prepare_session(dry: Path, wet: Path, out: Path, recipe: Recipe, resume: boo
     if overwrite:
         run.checkpoint.unlink(missing_ok=True)
     trainer = Trainer(recipe, spec, split, str(pair.dry.path), state)
-    return TrainingSession(recipe, pair, run, split, trainer, fingerprint, digests)
+    return TrainingSession(recipe, pair, run, split, trainer, fingerprint, digests, inspection, alignment)
 
 
 def _check_budget_left(recipe: Recipe, state: TrainingState, run: RunFolder) -> None:
@@ -151,10 +180,11 @@ def _check_writable(folder: Path) -> None:
         raise OutputError(f"{folder}: not writable; choose another --out")
 
 
-def _fingerprint(recipe: Recipe, digests: dict[str, str]) -> str:
-    """Which training a checkpoint belongs to: recipe without its budget, and both recordings."""
+def _fingerprint(recipe: Recipe, digests: dict[str, str], alignment: Alignment) -> str:
+    """Which training a checkpoint belongs to: recipe without its budget, both recordings and how they are aligned."""
     fields = recipe.model_dump_json(exclude=_BUDGET_FIELDS)
-    return hashlib.sha256((fields + digests["dry_sha256"] + digests["wet_sha256"]).encode()).hexdigest()
+    aligned = "" if alignment.is_identity else alignment.model_dump_json()
+    return hashlib.sha256((fields + digests["dry_sha256"] + digests["wet_sha256"] + aligned).encode()).hexdigest()
 
 
 def _validation_metrics(model: PedalModel, split: Split) -> dict[str, float]:
