@@ -65,7 +65,7 @@ def command(dry: Path, wet: Path, out: Path, recipe: str, hidden: int | None, la
     except KeyboardInterrupt:
         interrupted, result = True, session.run.read_training()
         note(f"stopped; the best network so far is kept. Go on with: neuralpedal train {dry} {wet} "
-                     f"--out {out} --resume")
+             f"--out {out} --recipe {session.run.recipe} --resume")
     write_picture(session.run.picture, result)
     print_json(result) if as_json else _print_result(result, out)
     return INTERRUPTED if interrupted else 0

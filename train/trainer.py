@@ -166,7 +166,6 @@ class Trainer:
         dry, wet = (tf.constant(array[:, :, np.newaxis]) for array in self._sampler.draw(self._rng))
         begin, chunk = self.recipe.warm_up_samples, self.recipe.chunk_samples
         states = self._warm_up(dry[:, :begin]) if begin else self.model.zero_states(self.recipe.streams)
-        loss = math.nan
         for start in range(begin, self._sampler.length, chunk):
             step_loss, states = self._update(dry[:, start : start + chunk], wet[:, start : start + chunk], states)
         loss = float(step_loss)
