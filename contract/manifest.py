@@ -19,6 +19,9 @@ METADATA_NAME = "neuralpedal_manifest"
 SCHEMES = ("float32", "w8", "w8a8")
 """float32; w8: int8 weights per output channel, float arithmetic; w8a8: int8 weights and activations, integers only."""
 
+_DECISIVE = NetworkSpec.model_fields.keys() - {"frame_samples"}
+"""Fields that every network must state. A family with a frame refuses to be without one by itself."""
+
 
 class Manifest(BaseModel):
     """The manifest.
@@ -55,6 +58,7 @@ class Manifest(BaseModel):
 def encode_manifest(manifest: Manifest) -> bytes:
     """The manifest as JSON bytes; ``sample_rate_hz`` is repeated at the top for readers that know nothing else."""
     fields: dict[str, Any] = manifest.model_dump(mode="json")
+    fields["network"] = manifest.network.model_dump(mode="json", exclude_none=True)
     fields["sample_rate_hz"] = manifest.sample_rate_hz
     return json.dumps(fields, indent=1, allow_nan=False).encode("utf-8")
 
@@ -79,9 +83,9 @@ def decode_manifest(data: bytes, source: str) -> Manifest:
             "upgrade neuralpedal"
         )
     network = fields.get("network")
-    missing = sorted(NetworkSpec.model_fields.keys() - network.keys()) if isinstance(network, dict) else []
+    missing = sorted(_DECISIVE - network.keys()) if isinstance(network, dict) else []
     if missing:
-        # Nothing may be left to defaults: a guessed sample rate would play wrongly in silence.
+        # Nothing that decides the sound may be left to defaults: a guessed sample rate would play wrongly in silence.
         raise ModelFileError(f"{source}: its manifest's network lacks {', '.join(missing)}; convert the model again")
     try:
         manifest = Manifest.model_validate(fields)

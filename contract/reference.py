@@ -3,54 +3,48 @@
 Everything faster is proved against it. Float64 because a reference must not argue about the order of float32 sums.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from neuralpedal.contract.weights import NetworkWeights, RecurrentWeights
+from neuralpedal.contract.errors import SpecError
+from neuralpedal.contract.reference_cells import Float, State, make_cell
+from neuralpedal.contract.weights import NetworkWeights
 
-Float = NDArray[np.float64]
-
-
-@dataclass
-class CellState:
-    """State of one LSTM layer: ``h`` and ``c``, each (..., H) float64."""
-
-    h: Float
-    c: Float
+_WINDOWS_AT_ONCE = 8192
 
 
 class ReferenceNetwork:
     """A streaming network that remembers its state between calls.
 
     Args:
-        weights: the network.
+        weights: of a family without a frame.
         lanes: independent streams computed side by side (calibration uses many; playing uses one).
+
+    Attributes:
+        states: per layer a tuple of arrays (lanes, H), the hidden state first; an LSTM's second is its cell.
+
+    Raises:
+        SpecError: a family with a frame (see :class:`FrameReferenceNetwork`).
     """
 
     def __init__(self, weights: NetworkWeights, lanes: int = 1) -> None:
+        if weights.spec.kind.has_frame:
+            raise SpecError(f"{weights.spec.label}: does not stream sample by sample; its reference is another one")
         self.weights = weights
         self.lanes = lanes
-        self._layers = [_Float64Layer(layer) for layer in weights.layers]
-        self._head = weights.head_kernel.astype(np.float64)[:, 0]
-        self._head_bias = float(weights.head_bias[0])
-        self.states: list[CellState] = []
+        self._stack = _Stack(weights)
+        self.states: list[State] = []
         self.reset()
 
     def reset(self) -> None:
         """Back to zero state."""
-        h = self.weights.spec.hidden_size
-        self.states = [CellState(np.zeros((self.lanes, h)), np.zeros((self.lanes, h))) for _ in self._layers]
+        self.states = self._stack.zero_states(self.lanes)
 
     def step(self, x: Float) -> Float:
         """One sample of every lane: x (lanes,) to y (lanes,)."""
-        signal = x[:, np.newaxis]
-        for layer, state in zip(self._layers, self.states, strict=True):
-            layer.step(signal, state)
-            signal = state.h
-        # A sum of products instead of a matrix product: the result must not depend on how BLAS blocks it.
-        y = np.sum(signal * self._head, axis=1) + self._head_bias
+        self.states = self._stack.step(x, self.states)
+        y = self._stack.head(self.states)
         return y + x if self.weights.spec.skip else y
 
     def process(self, samples: NDArray[np.float32]) -> Float:
@@ -62,27 +56,69 @@ class ReferenceNetwork:
         return y.reshape(np.shape(samples))
 
 
-class _Float64Layer:
-    """Weights of one layer in float64, ready for steps.
+class FrameReferenceNetwork:
+    """A network whose every output sample answers the last ``frame_samples`` inputs, from zero state.
 
-    One tanh serves all four gates, because sigmoid(x) = ½·tanh(½·x) + ½: the halves are exact scalings.
+    Before the first sample there was silence. What is remembered between calls is audio, not state.
+
+    Args:
+        weights: of a family with a frame.
     """
 
-    def __init__(self, weights: RecurrentWeights) -> None:
-        h = weights.hidden_size
-        # Rows of inputs and state under one another: one matrix product per step.
-        self._matrix = np.vstack([weights.kernel, weights.recurrent_kernel]).astype(np.float64)
-        self._bias = weights.bias.astype(np.float64)
-        half = np.full(4 * h, 0.5)
-        half[2 * h : 3 * h] = 1.0
-        self._scale, self._offset = half, 1.0 - half
-        self._size = h
+    def __init__(self, weights: NetworkWeights) -> None:
+        if not weights.spec.frame_samples:
+            raise SpecError(f"{weights.spec.label}: has no frame; ReferenceNetwork plays it")
+        self.weights = weights
+        self._frame = weights.spec.frame_samples
+        self._stack = _Stack(weights)
+        self.reset()
 
-    def step(self, x: Float, state: CellState) -> None:
-        """Advance ``state`` by one sample: x is (lanes, inputs)."""
-        h = self._size
-        gates = np.concatenate((x, state.h), axis=1) @ self._matrix + self._bias
-        activated = np.tanh(gates * self._scale) * self._scale + self._offset
-        i, f, g, o = activated[:, :h], activated[:, h : 2 * h], activated[:, 2 * h : 3 * h], activated[:, 3 * h :]
-        state.c = f * state.c + i * g
-        state.h = o * np.tanh(state.c)
+    def reset(self) -> None:
+        """Forget the past: silence."""
+        self._past = np.zeros(self._frame - 1)
+
+    def answer(self, frames: Float) -> Float:
+        """The output sample (N,) of each of N frames (N, frame_samples), oldest sample first."""
+        states = self._stack.zero_states(len(frames))
+        for t in range(self._frame):
+            states = self._stack.step(frames[:, t], states)
+        y = self._stack.head(states)
+        return y + frames[:, -1] if self.weights.spec.skip else y
+
+    def process(self, samples: NDArray[np.float32]) -> Float:
+        """Stream (T,) samples; (T,) float64."""
+        track = np.concatenate([self._past, samples.astype(np.float64)])
+        self._past = track[len(track) - self._frame + 1 :]
+        windows = sliding_window_view(track, self._frame) if len(samples) else np.zeros((0, self._frame))
+        parts = [self.answer(windows[start : start + _WINDOWS_AT_ONCE])
+                 for start in range(0, len(windows), _WINDOWS_AT_ONCE)]
+        return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def open_reference(weights: NetworkWeights) -> ReferenceNetwork | FrameReferenceNetwork:
+    """The reference of any family, one lane."""
+    return FrameReferenceNetwork(weights) if weights.spec.kind.has_frame else ReferenceNetwork(weights)
+
+
+class _Stack:
+    """Recurrent layers and head, without skip."""
+
+    def __init__(self, weights: NetworkWeights) -> None:
+        self._cells = [make_cell(weights.spec.kind, layer) for layer in weights.layers]
+        self._head = weights.head_kernel.astype(np.float64)[:, 0]
+        self._head_bias = float(weights.head_bias[0])
+
+    def zero_states(self, lanes: int) -> list[State]:
+        return [cell.zero_state(lanes) for cell in self._cells]
+
+    def step(self, x: Float, states: list[State]) -> list[State]:
+        signal, after = x[:, np.newaxis], []
+        for cell, state in zip(self._cells, states, strict=True):
+            after.append(cell.step(signal, state))
+            signal = after[-1][0]
+        return after
+
+    def head(self, states: list[State]) -> Float:
+        # A sum of products instead of a matrix product: the result must not depend on how BLAS blocks it.
+        result: Float = np.sum(states[-1][0] * self._head, axis=1) + self._head_bias
+        return result

@@ -4,14 +4,40 @@ A stage asks the spec for sizes and shapes and never "is it an LSTM?": a new fam
 builder in train/, an emitter in convert/, a reference in contract/ and a kernel in firmware_bridge/.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from neuralpedal.contract.errors import SpecError
 
-FAMILIES = ("lstm",)
-"""Families that the whole line knows today."""
+
+@dataclass(frozen=True)
+class Family:
+    """What all networks of one family share.
+
+    Attributes:
+        cell: what a recurrent layer is made of.
+        gates: names in column order of the matrices (Keras's).
+        bias_rows: 2 where input and state have a bias each, 1 where they share one.
+        has_frame: every output sample is the answer to the last ``frame_samples`` inputs, from zero state; the others
+            stream, their state carried on from sample to sample.
+    """
+
+    cell: str
+    gates: tuple[str, ...]
+    bias_rows: int = 1
+    has_frame: bool = False
+
+
+FAMILIES = {
+    "lstm": Family("lstm", ("input", "forget", "cell", "output")),
+    # Keras's default, and PyTorch's: the reset gate acts after the matrix product (reset_after), so biases are two.
+    "gru": Family("gru", ("update", "reset", "candidate"), bias_rows=2),
+    "rnn": Family("rnn", ("candidate",)),
+    "frame_lstm": Family("lstm", ("input", "forget", "cell", "output"), has_frame=True),
+}
+"""Families by name."""
 
 
 class NetworkSpec(BaseModel):
@@ -23,6 +49,7 @@ class NetworkSpec(BaseModel):
         num_layers: recurrent layers, the second fed by the first.
         skip: the input is added to the output, so that the network learns only what the pedal changes.
         sample_rate_hz: the rate it was trained at; it is wrong at any other.
+        frame_samples: samples that one output sample is made from, for families with a frame; None for all others.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,6 +59,7 @@ class NetworkSpec(BaseModel):
     num_layers: int = Field(1, ge=1, le=2)
     skip: bool = True
     sample_rate_hz: int = Field(48000, ge=8000, le=384000)
+    frame_samples: int | None = Field(None, ge=2, le=4096)
 
     @field_validator("family")
     @classmethod
@@ -39,6 +67,20 @@ class NetworkSpec(BaseModel):
         if family not in FAMILIES:
             raise ValueError(f"{family!r} is not one of {', '.join(FAMILIES)}")
         return family
+
+    @model_validator(mode="after")
+    def _frame_fits_family(self) -> "NetworkSpec":
+        if FAMILIES[self.family].has_frame and self.frame_samples is None:
+            raise ValueError(f"{self.family} needs frame_samples, such as 32 or 64")
+        if not FAMILIES[self.family].has_frame and self.frame_samples is not None:
+            raise ValueError(f"{self.family} carries its state on and has no frame_samples "
+                             f"(found {self.frame_samples})")
+        return self
+
+    @property
+    def kind(self) -> Family:
+        """The family."""
+        return FAMILIES[self.family]
 
     @property
     def layer_input_sizes(self) -> tuple[int, ...]:
@@ -48,13 +90,14 @@ class NetworkSpec(BaseModel):
     @property
     def num_parameters(self) -> int:
         """Trainable weights, head included."""
-        h = self.hidden_size
-        return sum(4 * h * (size + h + 1) for size in self.layer_input_sizes) + h + 1
+        h, kind = self.hidden_size, self.kind
+        return sum(len(kind.gates) * h * (size + h + kind.bias_rows) for size in self.layer_input_sizes) + h + 1
 
     @property
     def label(self) -> str:
-        """Short name for tables: ``lstm 1×16``."""
-        return f"{self.family} {self.num_layers}×{self.hidden_size}"
+        """Short name for tables: ``lstm 1×16``, ``frame_lstm 1×16/64``."""
+        frame = f"/{self.frame_samples}" if self.frame_samples else ""
+        return f"{self.family} {self.num_layers}×{self.hidden_size}{frame}"
 
 
 def make_spec(**fields: Any) -> NetworkSpec:

@@ -1,8 +1,8 @@
 """The weights of a network as plain arrays, in one layout for all stages.
 
-Keras layout throughout: matrices are (inputs, outputs), the four gates lie side by side in the order
-i, f, c, o (input, forget, cell candidate, output). TFLite, NAM and PyTorch order and transpose them otherwise;
-each stage converts at its own border.
+Keras layout throughout: matrices are (inputs, outputs), the G gates lie side by side in the order of the family
+(LSTM: input, forget, cell candidate, output). TFLite, NAM and PyTorch order and transpose them otherwise; each stage
+converts at its own border.
 """
 
 import hashlib
@@ -13,20 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuralpedal.contract.errors import ModelFileError, SpecError
-from neuralpedal.contract.spec import NetworkSpec
+from neuralpedal.contract.spec import FAMILIES, NetworkSpec
 
 Array = NDArray[np.float32]
 
-GATES = ("input", "forget", "cell", "output")
-"""Gate names in column order."""
+GATES = FAMILIES["lstm"].gates
+"""An LSTM's gates in column order."""
 
 
 @dataclass(frozen=True)
 class RecurrentWeights:
-    """One LSTM layer.
+    """One recurrent layer of G gates.
 
     Attributes:
-        kernel: (inputs, 4H). recurrent_kernel: (H, 4H). bias: (4H,). Columns i, f, c, o.
+        kernel: (inputs, G·H). recurrent_kernel: (H, G·H). bias: (G·H,), or (2, G·H), of input and of state, where the
+            family has two.
     """
 
     kernel: Array
@@ -39,10 +40,10 @@ class RecurrentWeights:
         return self.recurrent_kernel.shape[0]
 
     def gate(self, index: int) -> tuple[Array, Array, Array]:
-        """Kernel (inputs, H), recurrent kernel (H, H) and bias (H,) of gate ``index`` (order of ``GATES``)."""
+        """Kernel (inputs, H), recurrent kernel (H, H) and bias (H,) or (2, H) of one gate, counted as in the family."""
         h = self.hidden_size
         columns = slice(index * h, (index + 1) * h)
-        return self.kernel[:, columns], self.recurrent_kernel[:, columns], self.bias[columns]
+        return self.kernel[:, columns], self.recurrent_kernel[:, columns], self.bias[..., columns]
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,10 @@ class NetworkWeights:
             raise SpecError(f"network: {len(self.layers)} layers of weights, but the spec says {self.spec.num_layers}")
         wanted: list[tuple[str, tuple[int, ...]]] = []
         for index, size in enumerate(self.spec.layer_input_sizes):
-            wanted += [(f"layer {index} kernel", (size, 4 * h)), (f"layer {index} recurrent kernel", (h, 4 * h)),
-                       (f"layer {index} bias", (4 * h,))]
+            columns = len(self.spec.kind.gates) * h
+            bias = (columns,) if self.spec.kind.bias_rows == 1 else (self.spec.kind.bias_rows, columns)
+            wanted += [(f"layer {index} kernel", (size, columns)), (f"layer {index} recurrent kernel", (h, columns)),
+                       (f"layer {index} bias", bias)]
         wanted += [("head kernel", (h, 1)), ("head bias", (1,))]
         for (name, shape), array in zip(wanted, self.arrays(), strict=True):
             if array.shape != shape:
@@ -83,23 +86,25 @@ class NetworkWeights:
 
     def digest(self) -> str:
         """SHA-256 over spec and arrays, in hex: equal digests play equally."""
-        hasher = hashlib.sha256(self.spec.model_dump_json().encode())
+        hasher = hashlib.sha256(self.spec.model_dump_json(exclude_none=True).encode())
         for array in self.arrays():
             hasher.update(np.ascontiguousarray(array, dtype="<f4").tobytes())
         return hasher.hexdigest()
 
 
 def random_weights(spec: NetworkSpec, seed: int, scale: float = 0.4) -> NetworkWeights:
-    """A network with random weights and live gates (forget bias 1), for tests and benchmarks."""
+    """A network with random weights and live gates (an LSTM's forget bias 1), for tests and benchmarks."""
     rng = np.random.default_rng(seed)
-    h = spec.hidden_size
+    h, kind = spec.hidden_size, spec.kind
+    columns = len(kind.gates) * h
 
     def draw(*shape: int) -> Array:
         return rng.normal(0.0, scale / np.sqrt(max(shape[0], 4) / 4), shape).astype(np.float32)
 
     layers = []
     for size in spec.layer_input_sizes:
-        bias = draw(4 * h)
-        bias[h : 2 * h] += 1.0
-        layers.append(RecurrentWeights(draw(size, 4 * h), draw(h, 4 * h), bias))
+        bias = draw(columns) if kind.bias_rows == 1 else draw(kind.bias_rows, columns)
+        if kind.cell == "lstm":
+            bias[h : 2 * h] += 1.0
+        layers.append(RecurrentWeights(draw(size, columns), draw(h, columns), bias))
     return NetworkWeights(spec, tuple(layers), draw(h, 1), draw(1) * np.float32(0.1))

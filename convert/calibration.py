@@ -76,8 +76,8 @@ def calibrate(weights: NetworkWeights, samples: NDArray[np.float32], lanes: int 
             watch.note("output", y)
             watch.note("head", y - x if weights.spec.skip else y)
             for index, state in enumerate(network.states):
-                watch.note(f"h{index}", state.h)
-                watch.note(f"c{index}", state.c)
+                watch.note(f"h{index}", state[0])
+                watch.note(f"c{index}", state[1])
     layers = range(weights.spec.num_layers)
     return ActivationRanges(
         input=_range_of(samples), hidden=tuple(watch.range(f"h{index}") for index in layers),

@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neuralpedal.contract.errors import ModelFileError, SpecError
-from neuralpedal.contract.spec import NetworkSpec, make_spec
-from neuralpedal.contract.weights import GATES, NetworkWeights, RecurrentWeights, random_weights
+from neuralpedal.contract.spec import FAMILIES, NetworkSpec, make_spec
+from neuralpedal.contract.weights import NetworkWeights, RecurrentWeights, random_weights
 
-specs = st.builds(NetworkSpec, hidden_size=st.integers(1, 20), num_layers=st.integers(1, 2), skip=st.booleans())
+specs = st.sampled_from(sorted(FAMILIES)).flatmap(lambda family: st.builds(
+    NetworkSpec, family=st.just(family), hidden_size=st.integers(1, 20), num_layers=st.integers(1, 2),
+    skip=st.booleans(), frame_samples=st.integers(2, 9) if FAMILIES[family].has_frame else st.none()))
 
 
 @pytest.mark.parametrize(("field", "value"), [
@@ -33,7 +35,7 @@ def test_an_unknown_field_is_refused_by_name():
 
 
 def test_an_unknown_family_is_told_the_known_ones():
-    with pytest.raises(SpecError, match="'organ' is not one of lstm"):
+    with pytest.raises(SpecError, match="'organ' is not one of lstm, gru, rnn, frame_lstm"):
         make_spec(family="organ")
 
 
@@ -60,6 +62,22 @@ def test_the_second_layer_reads_the_first():
 def test_one_layer_of_16_units_has_1169_parameters():
     # 4·16·(1 + 16 + 1) + 16 + 1
     assert make_spec(hidden_size=16).num_parameters == 1169
+
+
+def test_a_frame_belongs_to_families_that_have_one():
+    assert make_spec(family="frame_lstm", frame_samples=64).label == "frame_lstm 1×16/64"
+    with pytest.raises(SpecError, match="frame_lstm needs frame_samples"):
+        make_spec(family="frame_lstm")
+    with pytest.raises(SpecError, match=r"gru carries its state on and has no frame_samples \(found 64\)"):
+        make_spec(family="gru", frame_samples=64)
+
+
+def test_parameters_of_every_family_are_those_of_keras():
+    # Keras: GRU(5) on one input 3·5·(1 + 5 + 2), SimpleRNN(5) 5·(1 + 5 + 1); head 6.
+    assert make_spec(family="gru", hidden_size=5).num_parameters == 126
+    assert make_spec(family="rnn", hidden_size=5).num_parameters == 41
+    assert (make_spec(family="frame_lstm", frame_samples=32, hidden_size=5).num_parameters
+            == make_spec(hidden_size=5).num_parameters)
 
 
 @given(specs)
@@ -131,14 +149,14 @@ def test_a_weight_that_is_no_number_is_refused(place, value):
 @given(specs)
 def test_the_gates_side_by_side_are_the_whole_layer(spec):
     for layer in random_weights(spec, seed=0).layers:
-        kernels, recurrents, biases = zip(*(layer.gate(index) for index in range(len(GATES))), strict=True)
+        kernels, recurrents, biases = zip(*(layer.gate(index) for index in range(len(spec.kind.gates))), strict=True)
         np.testing.assert_array_equal(np.concatenate(kernels, axis=1), layer.kernel)
         np.testing.assert_array_equal(np.concatenate(recurrents, axis=1), layer.recurrent_kernel)
-        np.testing.assert_array_equal(np.concatenate(biases), layer.bias)
+        np.testing.assert_array_equal(np.concatenate(biases, axis=-1), layer.bias)
 
 
 def test_random_weights_leave_the_forget_gate_open():
     weights = random_weights(make_spec(hidden_size=64), seed=0)
     biases = [float(np.mean(weights.layers[0].gate(index)[2])) for index in range(4)]
-    assert GATES[int(np.argmax(biases))] == "forget"
+    assert FAMILIES["lstm"].gates[int(np.argmax(biases))] == "forget"
     assert biases[1] == pytest.approx(1.0, abs=0.2)
