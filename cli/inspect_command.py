@@ -12,7 +12,8 @@ COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
 ROWS = (
     ("latency_samples", "samples (positive: wet is late)"), ("latency_confidence", "0 to 1"), ("inverted", ""),
     ("drift_ppm", "ppm"), ("noise_floor_db", "dB full scale, wet"), ("esr_bound", "no model gets below"),
-    ("echo_ms", "ms"), ("late_energy_db", "dB after 40 ms"), ("rhythm_db", "dB that moves by itself"),
+    ("sway_ms", "ms that the delay swings at least"), ("rhythm_db", "dB that moves by itself"),
+    ("echo_ms", "ms"), ("late_energy_db", "dB after 40 ms"),
     ("loud_share", "of the take"), ("quiet_share", "of the take"), ("silent_share", "of the take"),
     ("repeated_share", "of the validation part"), ("dry_peak_dbfs", "dBFS"), ("wet_peak_dbfs", "dBFS"),
     ("dry_clipped_samples", ""), ("wet_clipped_samples", ""), ("dry_dc_offset", "of full scale"),

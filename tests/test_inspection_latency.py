@@ -13,9 +13,10 @@ from misaligned import misalign
 from neuralpedal.cli.demo.guitar import synthesize_guitar
 from neuralpedal.cli.demo.overdrive import Overdrive
 from neuralpedal.contract.pair import read_pair
-from neuralpedal.train.inspection.clock_line import vote_line
+from neuralpedal.train.inspection.clock_line import ClockLine, sharpen_line, vote_line
 from neuralpedal.train.inspection.correction import choose_alignment, corrections, find_alignment
-from neuralpedal.train.inspection.latency import LatencyEstimate, estimate_latency
+from neuralpedal.train.inspection.correlation import Correlations
+from neuralpedal.train.inspection.latency import SHARPER, LatencyEstimate, estimate_latency
 from neuralpedal.train.inspection.whitening import innovations
 from signals import RATE_HZ, plucks, soft_clip
 
@@ -141,3 +142,15 @@ def test_windows_that_see_nothing_do_not_vote_the_line_down() -> None:
     assert line.drift_ppm == pytest.approx(50.0, abs=0.1)
     assert line.lags(np.zeros(1))[0] == pytest.approx(100.0, abs=0.1)
     assert np.count_nonzero(line.agreeing) == 13
+
+
+@pytest.mark.parametrize("drift_ppm", [0.0, 50.0, -50.0])
+def test_a_drift_makes_the_average_sharper_where_there_is_one(drift_ppm: float) -> None:
+    centres = np.arange(12.0) * 24_000
+    columns = np.arange(-500, 501) - (centres * drift_ppm * 1e-6)[:, np.newaxis]
+    noise = np.random.default_rng(2).normal(0.0, 0.02, columns.shape)
+    found = Correlations(np.exp(-0.5 * (columns / 2.0) ** 2) + noise, centres, 500)
+    level = ClockLine(0.0, 0.0, 0.0, np.ones(12, np.bool_))
+    line = sharpen_line(found, level, np.ones(12))
+    assert line.drift_ppm == pytest.approx(drift_ppm, abs=2.0)
+    assert (line.sharpness > SHARPER) == bool(drift_ppm) and line.sharpness > 0.99

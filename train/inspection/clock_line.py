@@ -4,6 +4,7 @@ Some windows see nothing and report a lag at random, so the line is found by vot
 the average over all windows is as sharp as it can be.
 """
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,7 @@ class ClockLine:
     Attributes:
         agreeing: (W,) True for windows whose peak lies on the line.
         drift_error_ppm: standard error of the drift, from four groups of windows; infinite when there are too few.
+        sharpness: energy about the peak of the windows' average, over that without drift.
     """
 
     middle: float
@@ -37,6 +39,7 @@ class ClockLine:
     drift_ppm: float
     agreeing: NDArray[np.bool_]
     drift_error_ppm: float = float("inf")
+    sharpness: float = 1.0
 
     def lags(self, times: Array) -> Array:
         """The latency at ``times`` (W,), both in samples."""
@@ -65,14 +68,21 @@ def sharpen_line(found: Correlations, line: ClockLine, weights: Array) -> ClockL
     """The line with the drift at which the windows' average holds the most energy about its peak, and its error."""
     span = float(np.ptp(found.centres))
     if len(found.centres) < 3 or span == 0.0:
-        return ClockLine(line.middle, line.middle_lag_samples, 0.0, line.agreeing)
+        return dataclasses.replace(line, drift_ppm=0.0)
     drift = _sharpest_drift(found, line, weights)
     error = float("inf")
     if len(found.centres) >= 8:
         groups = [_sharpest_drift(found, line, weights * (np.arange(len(weights)) % 4 != group)) for group in range(4)]
         # Jackknife: each leaves a quarter out.
         error = float(np.sqrt(0.75 * np.sum(np.square(np.array(groups) - np.mean(groups)))))
-    return ClockLine(line.middle, line.middle_lag_samples, drift, line.agreeing, error)
+    sharp, level = (dataclasses.replace(line, drift_ppm=ppm) for ppm in (drift, 0.0))
+    gain = _energy_along(found, sharp, weights) / max(_energy_along(found, level, weights), 1e-30)
+    return dataclasses.replace(sharp, drift_error_ppm=error, sharpness=gain)
+
+
+def _energy_along(found: Correlations, line: ClockLine, weights: Array) -> float:
+    rows = found.around(line.lags(found.centres), _REACH)
+    return float(_peak_energy(np.sum(rows * weights[:, np.newaxis], axis=0, keepdims=True))[0])
 
 
 def _sharpest_drift(found: Correlations, line: ClockLine, weights: Array) -> float:

@@ -5,9 +5,8 @@ Only what is sure is corrected: half a sample of doubt is less harm than a corre
 
 from neuralpedal.contract.alignment import Alignment
 from neuralpedal.contract.pair import RecordingPair, is_copy
-from neuralpedal.train.inspection.latency import LatencyEstimate, estimate_latency
+from neuralpedal.train.inspection.latency import SURE_CONFIDENCE, LatencyEstimate, estimate_latency
 
-SURE_CONFIDENCE = 0.5
 SMALLEST_LATENCY_SAMPLES = 0.8
 """The estimate is good to half a sample; a pedal with nothing to correct stays below this."""
 SHORTEST_S = 1.0

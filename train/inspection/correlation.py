@@ -4,6 +4,7 @@ Windows keep what one correlation over the whole take would smear: where the clo
 window has its own latency.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,8 @@ NO_CLOCK = Alignment()
 MAX_WINDOWS = 40
 WINDOW_SAMPLES = 65536
 SMALLEST_WINDOW_SAMPLES = 8192
+_JITTER_SAMPLES = 0.05
+_SHORTEST_STEP_SAMPLES = 256
 
 
 @dataclass(frozen=True)
@@ -61,28 +64,48 @@ class Correlations:
         return fft.irfft(fft.rfft(cut) * turn, width)[:, margin : width - margin]
 
 
-def correlate(dry: Track, wet: Track, max_lag_samples: int, clock: Alignment = NO_CLOCK) -> Correlations:
-    """Correlations of equally long tracks (T,) in up to ``MAX_WINDOWS`` windows, spread over the take.
+@dataclass(frozen=True)
+class DryWindows:
+    """Windows of a dry track, made once for every look at its wet one.
+
+    Attributes:
+        innovations: (W, L).
+        starts: (W,) first sample of each.
+        total: samples of the track.
+    """
+
+    innovations: Signal
+    starts: NDArray[np.int64]
+    total: int
+
+
+def cut_windows(dry: Track) -> DryWindows:
+    """Up to ``MAX_WINDOWS`` windows, spread over the track (T,)."""
+    total = len(dry)
+    window = min(total, int(np.clip(total // 12, SMALLEST_WINDOW_SAMPLES, WINDOW_SAMPLES)))
+    count = int(np.clip(total // window, 1, MAX_WINDOWS))
+    starts = np.round(np.linspace(0, total - window, count)).astype(np.int64)
+    rows = [_innovations_of_part(dry, int(start), int(start) + window, NO_CLOCK) for start in starts]
+    return DryWindows(np.array(rows), starts, total)
+
+
+def correlate(dry: DryWindows, wet: Track, max_lag_samples: int, clock: Alignment = NO_CLOCK) -> Correlations:
+    """Correlations of each window with the wet track (T,) about it.
 
     Args:
         clock: the wet track is read along this latency and drift, and lags are what is left.
     """
-    total = len(dry)
-    window = min(total, int(np.clip(total // 12, SMALLEST_WINDOW_SAMPLES, WINDOW_SAMPLES)))
-    max_lag = min(max_lag_samples, total // 2)
-    count = int(np.clip(total // window, 1, MAX_WINDOWS))
-    starts = np.round(np.linspace(0, total - window, count)).astype(np.int64)
-    rows = [_one(dry, wet, int(start), window, max_lag, clock) for start in starts]
-    return Correlations(np.array(rows), starts + 0.5 * window, max_lag)
+    max_lag = min(max_lag_samples, dry.total // 2)
+    rows = [_one(x, wet, int(start), max_lag, clock) for x, start in zip(dry.innovations, dry.starts, strict=True)]
+    return Correlations(np.array(rows), dry.starts + 0.5 * dry.innovations.shape[1], max_lag)
 
 
-def _one(dry: Track, wet: Track, start: int, window: int, max_lag: int, clock: Alignment) -> Signal:
-    x = _innovations_of_part(dry, start, start + window, NO_CLOCK)
-    y = _innovations_of_part(wet, start - max_lag, start + window + max_lag, clock)
+def _one(x: Signal, wet: Track, start: int, max_lag: int, clock: Alignment) -> Signal:
+    y = _innovations_of_part(wet, start - max_lag, start + len(x) + max_lag, clock)
     size = fft.next_fast_len(len(y), real=True)
     # Circular, and long enough: what wraps around lands beyond the farthest lag.
     correlation = fft.irfft(fft.rfft(y, size) * np.conj(fft.rfft(x, size)), size)[: 2 * max_lag + 1]
-    energy = np.sum(x**2) * np.sum(y**2) * window / len(y)
+    energy = np.sum(x**2) * np.sum(y**2) * len(x) / len(y)
     return correlation / np.sqrt(energy + 1e-30)
 
 
@@ -92,9 +115,22 @@ def _innovations_of_part(track: Track, start: int, stop: int, clock: Alignment) 
     More is read on either side: a cut is an edge, and one that both tracks share would look like a latency.
     """
     first, last = start - FRAME_SAMPLES, stop + FRAME_SAMPLES
-    part = read_between(track, first, last, clock.latency_samples, 1.0 + clock.drift_ppm * 1e-6)
-    result = innovations(part)
+    result = innovations(_read_in_steps(track, first, last, clock))
     for edge in (-first, len(track) - first):
         if 0 <= edge < len(result):
             result[max(0, edge - ORDER) : edge + ORDER] = 0.0
     return result[FRAME_SAMPLES : len(result) - FRAME_SAMPLES]
+
+
+def _read_in_steps(track: Track, first: int, last: int, clock: Alignment) -> Track:
+    """track[first:last] along ``clock``, which stands still for a few hundred samples at a time.
+
+    Its jitter of a hundredth of a sample is lost in the correlation, and each step is one plain filter.
+    """
+    if not clock.drift_ppm:
+        return read_between(track, first, last, clock.latency_samples, 1.0)
+    step = max(_SHORTEST_STEP_SAMPLES, int(_JITTER_SAMPLES / abs(clock.drift_ppm * 1e-6)))
+    edges = [*range(first, last, step), last]
+    return np.concatenate([
+        read_between(track, begin, end, clock.latency_samples + clock.drift_ppm * 5e-7 * (begin + end), 1.0)
+        for begin, end in itertools.pairwise(edges)])

@@ -14,15 +14,17 @@ import numpy as np
 from neuralpedal.contract.alignment import Alignment
 from neuralpedal.contract.audio import Recording
 from neuralpedal.contract.pair import RecordingPair, is_copy
-from neuralpedal.train.inspection.correction import SHORTEST_S, SURE_CONFIDENCE, choose_alignment
+from neuralpedal.train.inspection.correction import SHORTEST_S, choose_alignment
 from neuralpedal.train.inspection.effects import Effects, find_effects
 from neuralpedal.train.inspection.faults import TrackFaults, find_faults
 from neuralpedal.train.inspection.hum import Hum, find_hum
-from neuralpedal.train.inspection.latency import LatencyEstimate, estimate_latency
+from neuralpedal.train.inspection.latency import SURE_CONFIDENCE, LatencyEstimate, estimate_latency
 from neuralpedal.train.inspection.levels import Levels, measure_levels
 from neuralpedal.train.inspection.noise_floor import NoiseFloor, measure_noise_floor
 from neuralpedal.train.inspection.overlap import overlap_problems, repeated_share
 from neuralpedal.train.inspection.problem import ERROR, WARNING, Problem
+from neuralpedal.train.inspection.rough_lag import FARTHEST_S
+from neuralpedal.train.inspection.sway import Sway
 from neuralpedal.train.inspection.tracks import read_tracks
 
 VALIDATION_SHARE = 0.1
@@ -60,6 +62,7 @@ class Inspection:
         content: dict[str, Any] = {"sample_rate_hz": self.sample_rate_hz, "seconds": round(self.seconds, 3)}
         content |= _latency_figures(self.latency)
         content |= {"corrected_latency_samples": self.alignment.latency_samples}
+        content |= _fields(self.latency and self.latency.sway, Sway)
         content |= _fields(self.noise, NoiseFloor) | _fields(self.effects, Effects)
         content |= _fields(self.levels, Levels, leave_out=("frame_dbfs", "seconds"))
         content["repeated_share"] = self.repeated_share
@@ -113,17 +116,28 @@ def _compare(alone: Inspection, dry: Recording, wet: Recording, validation_share
     effects = find_effects(x, y, latency, dry.sample_rate_hz)
     share = repeated_share(x, len(x) - round(len(x) * validation_share), dry.sample_rate_hz)
     problems = (*alone.problems, *latency_problems(latency, alignment, wet.path), *noise.problems(dry.path, wet.path),
-                *effects.problems(wet.path), *levels.problems(dry.path), *overlap_problems(share, dry.path))
+                *_effect_problems(latency.sway, effects, wet.path), *levels.problems(dry.path),
+                *overlap_problems(share, dry.path))
     return dataclasses.replace(alone, problems=problems, levels=levels, latency=latency, noise=noise, effects=effects,
                                repeated_share=share, alignment=alignment)
 
 
+def _effect_problems(sway: Sway, effects: Effects, wet: Path) -> list[Problem]:
+    """What moves by itself is named once: by its delay, where that is what moves."""
+    swaying = sway.problems(wet)
+    return swaying + [problem for problem in effects.problems(wet)
+                      if not (swaying and problem.code == swaying[0].code)]
+
+
 def latency_problems(latency: LatencyEstimate, alignment: Alignment, wet: Path) -> list[Problem]:
     """What is wrong with how wet lies against dry."""
+    if latency.sway.clear:
+        return []
     if latency.confidence < SURE_CONFIDENCE:
-        return [Problem("alignment_unclear", WARNING, f"{wet}: follows the dry track at no clear distance (confidence "
-                                                      f"{latency.confidence:.2f}); are they the same take, within half "
-                                                      "a second of each other?")]
+        return [Problem("alignment_unclear", WARNING, f"{wet}: no clear common signal with the dry track within "
+                                                      f"±{FARTHEST_S:.0f} s (confidence {latency.confidence:.2f}, "
+                                                      f"wanted {SURE_CONFIDENCE}), so nothing is corrected; are they "
+                                                      "the same take? Trim both so that they begin together")]
     found = []
     if alignment.latency_samples:
         direction = "behind" if latency.latency_samples > 0 else "ahead of"

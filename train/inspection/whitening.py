@@ -42,8 +42,10 @@ def innovations(signal: NDArray[np.floating]) -> Signal:
 def _residuals(frames: NDArray[np.float64]) -> Signal:
     """Windowed residuals (N, FRAME_SAMPLES) of frames (N, ORDER + FRAME_SAMPLES) that begin with their past."""
     window = np.hanning(FRAME_SAMPLES + 1)[:-1]
-    spectrum = fft.rfft(frames[:, ORDER:] * window, 2 * FRAME_SAMPLES)
-    correlation = fft.irfft(spectrum.real**2 + spectrum.imag**2)[:, : ORDER + 1]
+    # What wraps around lands beyond the lags that are read.
+    padded = fft.next_fast_len(FRAME_SAMPLES + ORDER, real=True)
+    spectrum = fft.rfft(frames[:, ORDER:] * window, padded)
+    correlation = fft.irfft(spectrum.real**2 + spectrum.imag**2, padded)[:, : ORDER + 1]
     length = fft.next_fast_len(frames.shape[1], real=True)
     filtered = fft.irfft(fft.rfft(frames, length) * fft.rfft(_predictors(correlation), length), length)
     residual = filtered[:, ORDER : ORDER + FRAME_SAMPLES]
