@@ -7,19 +7,18 @@ import click
 
 from neuralpedal.cli.console import figure, note, print_json, print_table, steps, warn
 from neuralpedal.cli.quiet import quiet_tensorflow
-from neuralpedal.contract.manifest import SCHEMES
 
 
 @click.command("convert")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the files and report.json.")
-@click.option("--schemes", default=",".join(SCHEMES), show_default=True, help="Comma-separated list.")
+@click.option("--schemes", help="Comma-separated list; without it, all that the network's family has.")
 @click.option("--dry", type=click.Path(path_type=Path), help="Measure on this take instead of the validation part.")
 @click.option("--wet", type=click.Path(path_type=Path), help="The pedal's recording of --dry.")
 @click.option("--block", default=64, show_default=True, help="Samples per block when measuring.")
 @click.option("--seconds", default=5.0, show_default=True, help="Audio to time per scheme.")
 @click.option("--json", "as_json", is_flag=True, help="Print the content of report.json.")
-def command(run: Path, out: Path, schemes: str, dry: Path | None, wet: Path | None, block: int, seconds: float,
+def command(run: Path, out: Path, schemes: str | None, dry: Path | None, wet: Path | None, block: int, seconds: float,
             as_json: bool) -> None:
     """Write RUN (a run folder, or .keras with --dry and --wet) as one .tflite file per scheme, and measure each.
 
@@ -27,6 +26,7 @@ def command(run: Path, out: Path, schemes: str, dry: Path | None, wet: Path | No
     Schemes:
       float32  float weights and arithmetic
       w8       int8 weights, one scale per output channel; float arithmetic
+      w8a16    the same weights, int16 states and audio; integers only (docs/integer-lstm.md)
       w8a8     int8 weights, states and audio; integers only
     \b
     Examples:
@@ -38,11 +38,12 @@ def command(run: Path, out: Path, schemes: str, dry: Path | None, wet: Path | No
     quiet_tensorflow()
     from neuralpedal.cli.file_player import FilePlayer
     from neuralpedal.convert.conversion import convert
-    from neuralpedal.convert.schemes import parse_schemes
+    from neuralpedal.convert.schemes import parse_schemes, schemes_for
     from neuralpedal.convert.source import read_source
 
-    names = parse_schemes(schemes)
+    names = None if schemes is None else parse_schemes(schemes)
     source = read_source(run, dry, wet)
+    names = names or schemes_for(source.weights.spec)
     with steps("converting") as told:
         result = convert(source, names, out, FilePlayer(block, seconds), told)
     if as_json:

@@ -1,10 +1,13 @@
 """Lets ``convert`` measure its files with the device's own streaming: the only place where the two stages meet."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neuralpedal.contract.integer_network import SCHEME as W8A16
+from neuralpedal.contract.tflite_file import read_manifest
 from neuralpedal.device.engine import open_engine
 from neuralpedal.device.profile import profile
 from neuralpedal.device.stream import stream
@@ -23,10 +26,13 @@ class FilePlayer:
         self._block_size, self._seconds = block_size, seconds
 
     def wet(self, path: Path, dry: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Stream from zero state."""
-        return stream(open_engine(path, "litert", self._block_size), dry)
+        """Stream from zero state, in the arithmetic that the scheme stands for."""
+        # LiteRT plays a w8a16 file in float: its figures would be those of w8.
+        exact = read_manifest(path).scheme == W8A16
+        return stream(open_engine(path, "reference" if exact else "litert", self._block_size), dry)
 
-    def times(self, path: Path) -> dict[str, float]:
-        """Figures of :class:`neuralpedal.device.profile.ProfileSummary` that a report needs."""
-        summary = profile(open_engine(path, "litert", self._block_size), self._seconds).summary().as_dict()
-        return {key: summary[key] for key in _REPORTED}
+    def times(self, path: Path) -> dict[str, Any]:
+        """Figures of :class:`neuralpedal.device.profile.ProfileSummary` that a report needs, and the engine's name."""
+        engine = open_engine(path, "litert", self._block_size)
+        summary = profile(engine, self._seconds).summary().as_dict()
+        return {**{key: summary[key] for key in _REPORTED}, "timed_engine": engine.description}

@@ -64,11 +64,14 @@ def code_of(tensor: TensorView, source: str) -> AffineCode:
     """The audio format of an integer model's input or output tensor.
 
     Raises:
-        ModelFileError: an integer tensor without exactly one positive scale.
+        ModelFileError: not an integer tensor with exactly one positive scale and a zero point inside its range.
     """
     if tensor.dtype not in (np.int8, np.int16) or len(tensor.scales) != 1 or not tensor.scales[0] > 0:
         raise ModelFileError(f"{source}: tensor {tensor.name!r} is {np.dtype(tensor.dtype).name} with "
                              f"{len(tensor.scales)} scales, wanted int8 or int16 with one positive scale; "
                              "convert the model again")
     zero_point = int(tensor.zero_points[0]) if len(tensor.zero_points) else 0
+    if not np.iinfo(tensor.dtype).min <= zero_point <= np.iinfo(tensor.dtype).max:
+        raise ModelFileError(f"{source}: tensor {tensor.name!r} has the zero point {zero_point}, which is no "
+                             f"{np.dtype(tensor.dtype).name}; convert the model again")
     return AffineCode(float(tensor.scales[0]), zero_point, np.dtype(tensor.dtype).type)

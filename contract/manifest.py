@@ -10,14 +10,16 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from neuralpedal.contract.errors import ModelFileError
+from neuralpedal.contract.integer_format import IntegerFormat
 from neuralpedal.contract.spec import NetworkSpec, explain_validation
 
 FORMAT_VERSION = 1
 METADATA_NAME = "neuralpedal_manifest"
 """Name of the metadata entry whose buffer holds the JSON (UTF-8)."""
 
-SCHEMES = ("float32", "w8", "w8a8")
-"""float32; w8: int8 weights per output channel, float arithmetic; w8a8: int8 weights and activations, integers only."""
+SCHEMES = ("float32", "w8", "w8a16", "w8a8")
+"""float32; w8: int8 weights per output channel, float arithmetic; w8a16: the same weights, int16 activations, integers
+only; w8a8: int8 weights and activations, integers only."""
 
 _DECISIVE = NetworkSpec.model_fields.keys() - {"frame_samples"}
 """Fields that every network must state. A family with a frame refuses to be without one by itself."""
@@ -32,7 +34,8 @@ class Manifest(BaseModel):
         network: what was trained.
         input_gain_db, output_gain_db: applied by the player around the network.
         esr_wet: against the real pedal's recording; esr_float: against the float model. Measured by streaming this
-            file's own graph through LiteRT; None when not measured.
+            file's own graph through LiteRT (w8a16: through the integer reference); None when not measured.
+        integer_format: how a ``w8a16`` file plays in integers; None for all others.
         provenance: digests of what it was made from (``weights_sha256``, ``dry_sha256``, ``wet_sha256``) and
             ``neuralpedal_version``.
     """
@@ -47,6 +50,7 @@ class Manifest(BaseModel):
     output_gain_db: float = Field(default=0.0, ge=-60.0, le=60.0)
     esr_wet: float | None = None
     esr_float: float | None = None
+    integer_format: IntegerFormat | None = None
     provenance: dict[str, str] = Field(default_factory=dict)
 
     @property
@@ -58,6 +62,8 @@ class Manifest(BaseModel):
 def encode_manifest(manifest: Manifest) -> bytes:
     """The manifest as JSON bytes; ``sample_rate_hz`` is repeated at the top for readers that know nothing else."""
     fields: dict[str, Any] = manifest.model_dump(mode="json")
+    if manifest.integer_format is None:
+        del fields["integer_format"]
     fields["network"] = manifest.network.model_dump(mode="json", exclude_none=True)
     fields["sample_rate_hz"] = manifest.sample_rate_hz
     return json.dumps(fields, indent=1, allow_nan=False).encode("utf-8")
@@ -94,4 +100,6 @@ def decode_manifest(data: bytes, source: str) -> Manifest:
     if manifest.scheme not in SCHEMES:
         raise ModelFileError(f"{source}: scheme {manifest.scheme!r} is not one of {', '.join(SCHEMES)}; upgrade "
                              "neuralpedal or convert the model again")
+    if manifest.scheme == "w8a16" and manifest.integer_format is None:
+        raise ModelFileError(f"{source}: scheme w8a16 without integer_format in its manifest; convert the model again")
     return manifest

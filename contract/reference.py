@@ -3,6 +3,8 @@
 Everything faster is proved against it. Float64 because a reference must not argue about the order of float32 sums.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
@@ -77,11 +79,15 @@ class FrameReferenceNetwork:
         """Forget the past: silence."""
         self._past = np.zeros(self._frame - 1)
 
-    def answer(self, frames: Float) -> Float:
-        """The output sample (N,) of each of N frames (N, frame_samples), oldest sample first."""
+    def answer(self, frames: Float, observe: Callable[[list[State]], None] = lambda states: None) -> Float:
+        """The output sample (N,) of each of N frames (N, frame_samples), oldest sample first.
+
+        ``observe`` is given the states after every step, as in :class:`ReferenceNetwork`, one lane per frame.
+        """
         states = self._stack.zero_states(len(frames))
         for t in range(self._frame):
             states = self._stack.step(frames[:, t], states)
+            observe(states)
         y = self._stack.head(states)
         return y + frames[:, -1] if self.weights.spec.skip else y
 

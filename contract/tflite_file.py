@@ -25,7 +25,7 @@ _DTYPES: dict[int, Any] = {0: np.float32, 2: np.int32, 3: np.uint8, 4: np.int64,
 _NO_TENSOR = -1
 
 OPERATOR_NAMES = {0: "ADD", 6: "DEQUANTIZE", 9: "FULLY_CONNECTED", 22: "RESHAPE",
-                  44: "UNIDIRECTIONAL_SEQUENCE_LSTM", 114: "QUANTIZE"}
+                  36: "GATHER", 44: "UNIDIRECTIONAL_SEQUENCE_LSTM", 114: "QUANTIZE"}
 """Builtin operators that this package writes; others are named by their number."""
 
 

@@ -16,7 +16,8 @@ from neuralpedal.contract.atomic import make_folder, replacing, write_json
 from neuralpedal.contract.errors import ConversionError
 from neuralpedal.contract.manifest import Manifest
 from neuralpedal.contract.metrics import esr
-from neuralpedal.convert.schemes import Builder, prepare_builder
+from neuralpedal.convert.layouts import layout_of
+from neuralpedal.convert.schemes import Builder, check_schemes, prepare_builder
 from neuralpedal.convert.source import ConversionSource, Signal
 
 REPORT_NAME = "report.json"
@@ -30,8 +31,9 @@ class Player(Protocol):
     def wet(self, path: Path, dry: Signal) -> Signal:
         """Stream ``dry`` (T,) through the file in blocks, from zero state; float32 (T,)."""
 
-    def times(self, path: Path) -> dict[str, float]:
-        """``us_per_block_p50``, ``us_per_block_p99``, ``real_time_factor``, ``block_size``… of the file."""
+    def times(self, path: Path) -> dict[str, Any]:
+        """``us_per_block_p50``, ``us_per_block_p99``, ``real_time_factor``, ``block_size``… of the file, and
+        ``timed_engine``, what played it."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,11 @@ def convert(source: ConversionSource, schemes: tuple[str, ...], out: Path, playe
         told: is given a short description of each step as it begins.
 
     Raises:
+        SpecError: a family that cannot be written; raised before anything is.
         ConversionError: a written file does not play as measured. OutputError: the folder cannot be written.
     """
+    layout_of(source.weights.spec)
+    check_schemes(schemes, source.weights.spec)
     make_folder(out)
     told("playing the float model")
     take = source.take
@@ -101,15 +106,22 @@ def _write_scheme(source: ConversionSource, scheme: str, builder: Builder, float
         if not np.array_equal(player.wet(temporary, take.dry[:_CHECK_SAMPLES]), output[:_CHECK_SAMPLES]):
             raise ConversionError(f"{path}: does not play twice alike; this is a bug, please report it")
     told(f"{scheme}: timing blocks")
+    times = player.times(path)
     row: dict[str, Any] = {"file": path.name, "size_bytes": path.stat().st_size, "esr_wet": esr_wet,
-                           "esr_float": esr_float, **player.times(path), "warnings": _warnings(scheme, esr_float)}
+                           "esr_float": esr_float, **times,
+                           "warnings": _warnings(scheme, esr_float, times["real_time_factor"])}
     return SchemeResult(scheme, path, row, wet)
 
 
-def _warnings(scheme: str, esr_float: float) -> list[str]:
-    if esr_float <= _SUSPECT_ESR_FLOAT:
-        return []
-    return [f"{scheme} differs from the float model by ESR {esr_float:.2g}: clearly audible; prefer another scheme"]
+def _warnings(scheme: str, esr_float: float, real_time_factor: float) -> list[str]:
+    warnings = []
+    if esr_float > _SUSPECT_ESR_FLOAT:
+        warnings.append(f"{scheme} differs from the float model by ESR {esr_float:.2g}: clearly audible; prefer "
+                        "another scheme")
+    if real_time_factor > 1.0:
+        warnings.append(f"{scheme} takes {real_time_factor:.2g} times as long as its audio lasts: this machine cannot "
+                        "play it live; prefer another scheme, a smaller network or a shorter frame")
+    return warnings
 
 
 def _provenance(source: ConversionSource) -> dict[str, str]:

@@ -4,8 +4,7 @@
 once, at its first block: a smaller file, and the arithmetic that tells weight rounding from everything else.
 (tflite-runtime 2.14 loses the expanded weights when a ``w8`` file that has played is resized to another block length:
 open it anew instead. LiteRT keeps them.)
-The layout is batch-major, [1, T, ·]: with one stream it is what a player has in its hands, and no transposition is
-needed. Cell and projection clips are written as 0 (none): a clip of 10, the converter's habit, distorts fuzz pedals.
+Cell and projection clips are written as 0 (none): a clip of 10, the converter's habit, distorts fuzz pedals.
 """
 
 from typing import Protocol
@@ -16,11 +15,9 @@ from numpy.typing import NDArray
 
 from neuralpedal.contract.manifest import METADATA_NAME, Manifest, encode_manifest
 from neuralpedal.contract.weights import GATES, NetworkWeights, RecurrentWeights
+from neuralpedal.convert.layouts import Layout, add_answer, layout_of
 from neuralpedal.convert.tflite_writer import NO_TENSOR, Quantization, TfliteWriter
 from neuralpedal.convert.weight_quantization import quantize_per_channel
-
-BLOCK_SAMPLES = 64
-"""T in the file; players resize it."""
 
 _PER_CHANNEL_DEQUANTIZE = 5
 _KEEP_NUM_DIMS = 5
@@ -33,38 +30,32 @@ class _AddMatrix(Protocol):
 
 
 def build_float32(weights: NetworkWeights, manifest: Manifest) -> bytes:
-    """The file with float32 weights: input and output float32 [1, T, 1], states kept between invocations."""
+    """The file with float32 weights and audio. Raises SpecError as :func:`layout_of`."""
     return _build(weights, manifest, _add_float_matrix)
 
 
 def build_w8(weights: NetworkWeights, manifest: Manifest) -> bytes:
-    """The file with int8 weights per output channel and float32 biases; input and output as ``float32``."""
+    """The file with int8 weights per output channel, float32 biases and audio. Raises as :func:`build_float32`."""
     return _build(weights, manifest, _add_int8_matrix)
 
 
-def lstm_options() -> tuple[int, schema.UnidirectionalSequenceLSTMOptionsT]:
-    """Options of a fused LSTM as this package writes it: tanh, no clips, batch-major."""
-    options = schema.UnidirectionalSequenceLSTMOptionsT(
-        fusedActivationFunction=schema.ActivationFunctionType.TANH, cellClip=0.0, projClip=0.0, timeMajor=False,
-    )
-    return schema.BuiltinOptions.UnidirectionalSequenceLSTMOptions, options
-
-
 def _build(weights: NetworkWeights, manifest: Manifest, add_matrix: _AddMatrix) -> bytes:
-    spec = weights.spec
+    spec, layout = weights.spec, layout_of(weights.spec)
     writer = TfliteWriter(f"neuralpedal {spec.label} {manifest.scheme}")
-    dry = writer.activation("dry", (1, BLOCK_SAMPLES, 1), np.float32, time_axis=1)
+    dry = layout.add_signal(writer, "dry", 1, np.float32)
     signal = dry
     for index, layer in enumerate(weights.layers):
-        signal = _add_layer(writer, f"lstm_{index}", layer, signal, add_matrix)
-    signal = _add_head(writer, weights, signal, add_matrix)
+        signal = _add_layer(writer, layout, f"lstm_{index}", layer, signal, add_matrix)
+    last = layout.add_last_step(writer, signal, "last_hidden", spec.hidden_size, np.float32)
+    signal = _add_head(writer, weights, last, add_matrix)
     if spec.skip:
-        signal = _add_skip(writer, dry, signal)
+        signal = _add_skip(writer, layout.add_last_step(writer, dry, "last_dry", 1, np.float32), signal)
     return writer.finish([dry], [signal], {METADATA_NAME: encode_manifest(manifest)})
 
 
-def _add_layer(writer: TfliteWriter, name: str, layer: RecurrentWeights, signal: int, add_matrix: _AddMatrix) -> int:
-    """One fused LSTM; returns its hidden sequence [1, T, H]."""
+def _add_layer(writer: TfliteWriter, layout: Layout, name: str, layer: RecurrentWeights, signal: int,
+               add_matrix: _AddMatrix) -> int:
+    """One fused LSTM; returns its hidden sequence, H channels."""
     h = layer.hidden_size
     gates = [layer.gate(index) for index in range(len(GATES))]
     kernels = [add_matrix(writer, f"{name}/{gate}/kernel", np.ascontiguousarray(kernel.T))
@@ -73,10 +64,10 @@ def _add_layer(writer: TfliteWriter, name: str, layer: RecurrentWeights, signal:
                   for gate, (_, recurrent, _) in zip(GATES, gates, strict=True)]
     biases = [writer.constant(f"{name}/{gate}/bias", bias.astype(np.float32))
               for gate, (_, _, bias) in zip(GATES, gates, strict=True)]
-    states = [writer.variable(f"{name}/h", (1, h), np.float32), writer.variable(f"{name}/c", (1, h), np.float32)]
-    hidden = writer.activation(f"{name}/hidden", (1, BLOCK_SAMPLES, h), np.float32, time_axis=1)
+    states = [layout.add_state(writer, f"{name}/{state}", h, np.float32) for state in "hc"]
+    hidden = layout.add_signal(writer, f"{name}/hidden", h, np.float32)
     writer.operator(schema.BuiltinOperator.UNIDIRECTIONAL_SEQUENCE_LSTM, 1,
-                    lstm_inputs(signal, kernels, recurrents, biases, states), [hidden], lstm_options())
+                    lstm_inputs(signal, kernels, recurrents, biases, states), [hidden], layout.lstm_options())
     return hidden
 
 
@@ -95,7 +86,7 @@ def _add_head(writer: TfliteWriter, weights: NetworkWeights, hidden: int, add_ma
     """The dense head on every sample; returns [1, T, 1]."""
     kernel = add_matrix(writer, "head/kernel", np.ascontiguousarray(weights.head_kernel.T))
     bias = writer.constant("head/bias", weights.head_bias.astype(np.float32))
-    output = writer.activation("head", (1, BLOCK_SAMPLES, 1), np.float32, time_axis=1)
+    output = add_answer(writer, "head", 1, np.float32)
     writer.operator(schema.BuiltinOperator.FULLY_CONNECTED, _KEEP_NUM_DIMS, [hidden, kernel, bias], [output],
                     head_options())
     return output
@@ -108,7 +99,7 @@ def head_options() -> tuple[int, schema.FullyConnectedOptionsT]:
 
 def _add_skip(writer: TfliteWriter, dry: int, signal: int) -> int:
     """Dry plus network; returns [1, T, 1]."""
-    output = writer.activation("wet", (1, BLOCK_SAMPLES, 1), np.float32, time_axis=1)
+    output = add_answer(writer, "wet", 1, np.float32)
     writer.operator(schema.BuiltinOperator.ADD, 1, [signal, dry], [output],
                     (schema.BuiltinOptions.AddOptions, schema.AddOptionsT()))
     return output

@@ -20,7 +20,8 @@ from neuralpedal.contract.affine import AffineCode
 from neuralpedal.contract.manifest import METADATA_NAME, Manifest, encode_manifest
 from neuralpedal.contract.weights import GATES, NetworkWeights, RecurrentWeights
 from neuralpedal.convert.calibration import ActivationRanges
-from neuralpedal.convert.float_graph import BLOCK_SAMPLES, head_options, lstm_inputs, lstm_options
+from neuralpedal.convert.float_graph import head_options, lstm_inputs
+from neuralpedal.convert.layouts import Layout, add_answer, layout_of
 from neuralpedal.convert.signal_grids import choose_grids
 from neuralpedal.convert.tflite_writer import Quantization, TfliteWriter
 from neuralpedal.convert.weight_quantization import quantize_per_matrix, quantize_with_bias
@@ -32,30 +33,30 @@ _GATE_SCALE = 2.0**-12
 
 @dataclass(frozen=True)
 class _Signal:
-    """A tensor [1, T, C] and its grid."""
+    """A tensor and its grid."""
 
     index: int
     code: AffineCode
 
 
 def build_w8a8(weights: NetworkWeights, ranges: ActivationRanges, manifest: Manifest) -> bytes:
-    """The integer file: input and output int8 [1, T, 1] on grids made from ``ranges``, states kept between invocations.
-    """
-    spec = weights.spec
+    """The integer file: int8 audio on grids made from ``ranges``. Raises SpecError as :func:`layout_of`."""
+    spec, layout = weights.spec, layout_of(weights.spec)
     grids = choose_grids(weights, ranges)
     writer = TfliteWriter(f"neuralpedal {spec.label} {manifest.scheme}")
-    dry = _add_signal(writer, "dry", 1, grids.dry)
+    dry = _add_signal(writer, layout, "dry", 1, grids.dry)
     signal = dry
     for index, (layer, hidden, scale) in enumerate(zip(weights.layers, grids.hidden, grids.cell_scales, strict=True)):
-        signal = _add_layer(writer, f"lstm_{index}", layer, signal, hidden, scale)
-    signal = _add_head(writer, weights, signal, grids.head)
+        signal = _add_layer(writer, layout, f"lstm_{index}", layer, signal, hidden, scale)
+    last = _add_last_step(writer, layout, signal, "last_hidden", spec.hidden_size)
+    signal = _add_head(writer, weights, last, grids.head)
     if spec.skip:
-        signal = _add_skip(writer, dry, signal, grids.wet)
+        signal = _add_skip(writer, _add_last_step(writer, layout, dry, "last_dry", 1), signal, grids.wet)
     return writer.finish([dry.index], [signal.index], {METADATA_NAME: encode_manifest(manifest)})
 
 
-def _add_layer(writer: TfliteWriter, name: str, layer: RecurrentWeights, signal: _Signal, hidden: AffineCode,
-               scale_of_cell: float) -> _Signal:
+def _add_layer(writer: TfliteWriter, layout: Layout, name: str, layer: RecurrentWeights, signal: _Signal,
+               hidden: AffineCode, scale_of_cell: float) -> _Signal:
     """One integer LSTM; returns its hidden sequence."""
     h = layer.hidden_size
     kernels, recurrents, biases = [], [], []
@@ -65,38 +66,46 @@ def _add_layer(writer: TfliteWriter, name: str, layer: RecurrentWeights, signal:
         kernels.append(kernel_index)
         biases.append(bias_index)
         recurrents.append(_add_matrix(writer, f"{name}/{gate}/recurrent_kernel", recurrent))
-    states = [writer.variable(f"{name}/h", (1, h), np.int8, _quantization(hidden)),
-              writer.variable(f"{name}/c", (1, h), np.int16, Quantization((scale_of_cell,), (0,)))]
+    states = [layout.add_state(writer, f"{name}/h", h, np.int8, _quantization(hidden)),
+              layout.add_state(writer, f"{name}/c", h, np.int16, Quantization((scale_of_cell,), (0,)))]
     # The kernel reads only the grids of the intermediates; the last must be the hidden state's own. They are empty
     # because tflite-micro refuses intermediates that would need memory.
     inner = [writer.activation(f"{name}/{gate}/inner", (0,), np.int16, Quantization((_GATE_SCALE,), (0,)))
              for gate in GATES]
     inner.append(writer.activation(f"{name}/hidden/inner", (0,), np.int8, _quantization(hidden)))
-    output = _add_signal(writer, f"{name}/hidden", h, hidden)
+    output = _add_signal(writer, layout, f"{name}/hidden", h, hidden)
     writer.operator(schema.BuiltinOperator.UNIDIRECTIONAL_SEQUENCE_LSTM, 1,
-                    lstm_inputs(signal.index, kernels, recurrents, biases, states), [output.index], lstm_options(),
-                    inner)
+                    lstm_inputs(signal.index, kernels, recurrents, biases, states), [output.index],
+                    layout.lstm_options(), inner)
     return output
 
 
 def _add_head(writer: TfliteWriter, weights: NetworkWeights, hidden: _Signal, code: AffineCode) -> _Signal:
     kernel, bias = _add_biased(writer, "head", weights.head_kernel, weights.head_bias, hidden.code)
-    output = _add_signal(writer, "head", 1, code)
+    output = _add_answer(writer, "head", code)
     writer.operator(schema.BuiltinOperator.FULLY_CONNECTED, _KEEP_NUM_DIMS, [hidden.index, kernel, bias],
                     [output.index], head_options())
     return output
 
 
 def _add_skip(writer: TfliteWriter, dry: _Signal, head: _Signal, code: AffineCode) -> _Signal:
-    output = _add_signal(writer, "wet", 1, code)
+    output = _add_answer(writer, "wet", code)
     writer.operator(schema.BuiltinOperator.ADD, _INT8_ADD, [head.index, dry.index], [output.index],
                     (schema.BuiltinOptions.AddOptions, schema.AddOptionsT()))
     return output
 
 
-def _add_signal(writer: TfliteWriter, name: str, channels: int, code: AffineCode) -> _Signal:
-    shape = (1, BLOCK_SAMPLES, channels)
-    return _Signal(writer.activation(name, shape, np.int8, _quantization(code), time_axis=1), code)
+def _add_signal(writer: TfliteWriter, layout: Layout, name: str, channels: int, code: AffineCode) -> _Signal:
+    return _Signal(layout.add_signal(writer, name, channels, np.int8, _quantization(code)), code)
+
+
+def _add_answer(writer: TfliteWriter, name: str, code: AffineCode) -> _Signal:
+    return _Signal(add_answer(writer, name, 1, np.int8, _quantization(code)), code)
+
+
+def _add_last_step(writer: TfliteWriter, layout: Layout, signal: _Signal, name: str, channels: int) -> _Signal:
+    index = layout.add_last_step(writer, signal.index, name, channels, np.int8, _quantization(signal.code))
+    return _Signal(index, signal.code)
 
 
 def _add_matrix(writer: TfliteWriter, name: str, matrix: NDArray[np.float32]) -> int:

@@ -3,10 +3,13 @@
 from collections.abc import Callable
 
 from neuralpedal.contract.errors import SpecError
+from neuralpedal.contract.integer_network import SCHEME as W8A16
 from neuralpedal.contract.manifest import SCHEMES, Manifest
+from neuralpedal.contract.spec import NetworkSpec
 from neuralpedal.convert.calibration import calibrate
 from neuralpedal.convert.float_graph import build_float32, build_w8
 from neuralpedal.convert.int8_graph import build_w8a8
+from neuralpedal.convert.integer_formats import choose_formats, measure_ranges
 from neuralpedal.convert.source import ConversionSource
 
 Builder = Callable[[Manifest], bytes]
@@ -25,6 +28,19 @@ def parse_schemes(text: str) -> tuple[str, ...]:
     return tuple(name for name in SCHEMES if name in names)
 
 
+def schemes_for(spec: NetworkSpec) -> tuple[str, ...]:
+    """Every scheme that a network can be written in: w8a16 has no format for frames."""
+    return tuple(scheme for scheme in SCHEMES if scheme != W8A16 or not spec.kind.has_frame)
+
+
+def check_schemes(schemes: tuple[str, ...], spec: NetworkSpec) -> None:
+    """Refuse before anything is written. Raises SpecError."""
+    impossible = [scheme for scheme in schemes if scheme not in schemes_for(spec)]
+    if impossible:
+        raise SpecError(f"scheme {impossible[0]}: does not exist for {spec.label}; "
+                        f"take {', '.join(schemes_for(spec))}")
+
+
 def prepare_builder(scheme: str, source: ConversionSource) -> Builder:
     """Do what is done once for a scheme (calibration) and give a function from manifest to file bytes."""
     weights = source.weights
@@ -32,5 +48,8 @@ def prepare_builder(scheme: str, source: ConversionSource) -> Builder:
         return lambda manifest: build_float32(weights, manifest)
     if scheme == "w8":
         return lambda manifest: build_w8(weights, manifest)
+    if scheme == W8A16:
+        formats = choose_formats(weights, measure_ranges(weights, source.calibration))
+        return lambda manifest: build_w8(weights, manifest.model_copy(update={"integer_format": formats}))
     ranges = calibrate(weights, source.calibration)
     return lambda manifest: build_w8a8(weights, ranges, manifest)

@@ -89,19 +89,22 @@ class TfliteWriter:
         return index
 
     def activation(self, name: str, shape: Sequence[int], dtype: Any, quantization: Quantization | None = None,
-                   time_axis: int | None = None) -> int:
-        """Add a tensor that operators fill; ``time_axis`` marks the axis that a player may resize. Returns its index.
+                   free_axis: int | None = None) -> int:
+        """Add a tensor that operators fill; ``free_axis`` marks the axis that a player may resize. Returns its index.
         """
         index = self._tensor(name, shape, dtype, quantization)
-        if time_axis is not None:
+        if free_axis is not None:
             signature = list(shape)
-            signature[time_axis] = -1
+            signature[free_axis] = -1
             self._tensors[index].shapeSignature = signature
         return index
 
-    def variable(self, name: str, shape: Sequence[int], dtype: Any, quantization: Quantization | None = None) -> int:
-        """Add a state tensor: zero at first, kept from one invocation to the next. Returns its index."""
-        index = self._tensor(name, shape, dtype, quantization)
+    def variable(self, name: str, shape: Sequence[int], dtype: Any, quantization: Quantization | None = None,
+                 free_axis: int | None = None) -> int:
+        """Add a state tensor: zero at first, kept from one invocation to the next; ``free_axis`` as in
+        :meth:`activation`. Returns its index.
+        """
+        index = self.activation(name, shape, dtype, quantization, free_axis)
         self._tensors[index].isVariable = True
         return index
 

@@ -37,7 +37,7 @@ class Engine(ABC):
 
     @abstractmethod
     def reset(self) -> None:
-        """Back to zero state, as after opening. Not real-time safe."""
+        """Forget what was played, as after opening. Not real-time safe."""
 
     @property
     def sample_rate_hz(self) -> int:

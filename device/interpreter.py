@@ -6,7 +6,8 @@ All three have the same Python class; their errors are translated here and nowhe
 
 import importlib
 import importlib.util
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,49 +65,81 @@ def find_interpreter(only: str | None = None) -> InterpreterPackage:
     raise DeviceError(f"no TFLite interpreter found{detail}; pip install 'neuralpedal[device]'")
 
 
-class StreamingInterpreter:
-    """A model prepared for blocks of one length, its state kept from block to block.
+class PreparedInterpreter(ABC):
+    """A model prepared for blocks of one length; what was played before matters, see the subclasses.
 
     Args:
         path: a file whose structure was checked already (the interpreter's own messages are poor).
-        block_size: samples per block.
+        shapes: what is resized: tensor index to shape.
         package: which interpreter; the first that works when None.
         num_threads: 1: a small model loses more by waking a second core than it gains.
+
+    Raises:
+        ModelFileError: the interpreter refuses the file. DeviceError: there is no interpreter.
     """
 
-    def __init__(self, path: Path, block_size: int, package: str | None = None, num_threads: int = 1) -> None:
+    def __init__(self, path: Path, shapes: Mapping[int, Sequence[int]], package: str | None = None,
+                 num_threads: int = 1) -> None:
         self.package = find_interpreter(package)
         try:
             self._interpreter = self.package.interpreter(
                 model_path=str(path), num_threads=num_threads, experimental_op_resolver_type=self.package.resolver
             )
-            self._input = self._interpreter.get_input_details()[0]["index"]
-            self._interpreter.resize_tensor_input(self._input, [1, block_size, 1], strict=True)
+            for index, shape in shapes.items():
+                self._interpreter.resize_tensor_input(index, list(shape), strict=True)
             self._interpreter.allocate_tensors()
-            self._output = self._interpreter.get_output_details()[0]["index"]
+            # Functions that give a view of the tensor's memory: no copy is made per block.
+            self._input_view = self._interpreter.tensor(self._interpreter.get_input_details()[0]["index"])
+            self._output_view = self._interpreter.tensor(self._interpreter.get_output_details()[0]["index"])
         except (ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())
             raise ModelFileError(f"{path}: {self.package.name} cannot play it ({reason}); convert it again") from error
-        # Functions that give a view of the tensor's memory: no copy is made per block.
-        self._input_view = self._interpreter.tensor(self._input)
-        self._output_view = self._interpreter.tensor(self._output)
+
+    @property
+    @abstractmethod
+    def input(self) -> np.ndarray:
+        """View (T,) of where the next block goes; must not be kept over :meth:`invoke`."""
+
+    @property
+    @abstractmethod
+    def output(self) -> np.ndarray:
+        """View (T,) of the last block's answer; must not be kept over :meth:`invoke`."""
+
+    @abstractmethod
+    def invoke(self) -> None:
+        """Run one block. Real-time safe: nothing is allocated in the interpreter's arena."""
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Forget what was played. Not real-time safe."""
+
+
+class StreamingInterpreter(PreparedInterpreter):
+    """A network whose state is kept from block to block, in the interpreter's variables.
+
+    Args:
+        input_index: the input tensor. Others: see :class:`PreparedInterpreter`.
+    """
+
+    def __init__(self, path: Path, input_index: int, block_size: int, package: str | None = None) -> None:
+        super().__init__(path, {input_index: (1, block_size, 1)}, package)
 
     @property
     def input(self) -> np.ndarray:
-        """View (T,) of the input's memory; must not be kept over :meth:`invoke`."""
+        """The input tensor's own memory."""
         view: np.ndarray = self._input_view()[0, :, 0]
         return view
 
     @property
     def output(self) -> np.ndarray:
-        """View (T,) of the output's memory; must not be kept over :meth:`invoke`."""
+        """The output tensor's own memory."""
         view: np.ndarray = self._output_view()[0, :, 0]
         return view
 
     def invoke(self) -> None:
-        """Run one block. The interpreter's own contract: no allocation in its arena."""
+        """See :class:`PreparedInterpreter`."""
         self._interpreter.invoke()
 
     def reset(self) -> None:
-        """Back to zero state. Not real-time safe."""
+        """Back to zero state."""
         self._interpreter.reset_all_variables()

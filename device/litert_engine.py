@@ -5,16 +5,18 @@ from pathlib import Path
 import numpy as np
 
 from neuralpedal.contract.affine import code_of
-from neuralpedal.contract.tflite_file import read_tflite
+from neuralpedal.contract.tflite_file import TfliteFile, read_tflite
 from neuralpedal.device.engine import Block, Engine, linear_gain
-from neuralpedal.device.interpreter import StreamingInterpreter
+from neuralpedal.device.interpreter import PreparedInterpreter, StreamingInterpreter
+from neuralpedal.device.window_interpreter import WindowInterpreter
 
 
 class LiteRTEngine(Engine):
     """See :class:`Engine`.
 
     Per block the Python side makes two short-lived views of tensor memory and what the interpreter's wrapper makes;
-    sample buffers are allocated once.
+    sample buffers are allocated once. A ``w8a16`` file is played in float, as ``w8``: the interpreter does not know its
+    integers.
 
     Args:
         package: one interpreter package by name (tests, benchmarks); the first that works when None.
@@ -32,12 +34,18 @@ class LiteRTEngine(Engine):
             None if file.is_float else code_of(file.tensors[index], str(path))
             for index in (file.inputs[0], file.outputs[0])
         )
-        self._interpreter = StreamingInterpreter(path, block_size, package)
-        self.description = f"litert ({self._interpreter.package.name})"
+        self._interpreter = self._prepare(file, package)
+        view = ", float view of w8a16" if self.manifest.integer_format else ""
+        self.description = f"litert ({self._interpreter.package.name}{view})"
         self._input_gain = linear_gain(self.manifest.input_gain_db)
         self._output_gain = linear_gain(self.manifest.output_gain_db)
         self._scaled = np.zeros(block_size, np.float32)
         self._steps, self._halves = np.zeros(block_size), np.zeros(block_size)
+
+    def _prepare(self, file: TfliteFile, package: str | None) -> PreparedInterpreter:
+        if self.manifest.network.kind.has_frame:
+            return WindowInterpreter(file, self._input_code, self.block_size, package)
+        return StreamingInterpreter(file.path, file.inputs[0], self.block_size, package)
 
     def process(self, dry: Block, wet: Block) -> None:
         """One block. Real-time safe but for the interpreter wrapper's own small objects."""
@@ -54,5 +62,5 @@ class LiteRTEngine(Engine):
         np.multiply(wet, self._output_gain, out=wet)
 
     def reset(self) -> None:
-        """Back to zero state."""
+        """As freshly opened."""
         self._interpreter.reset()

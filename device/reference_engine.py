@@ -8,9 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuralpedal.contract.affine import code_of
+from neuralpedal.contract.integer_network import SCHEME as W8A16
+from neuralpedal.contract.integer_network import read_integer_network
 from neuralpedal.contract.network_file import read_weights
-from neuralpedal.contract.reference import ReferenceNetwork
-from neuralpedal.contract.reference_int8 import Int8ReferenceNetwork
+from neuralpedal.contract.reference import open_reference
+from neuralpedal.contract.reference_int8 import open_int8_reference
+from neuralpedal.contract.reference_w8a16 import W8A16ReferenceNetwork
 from neuralpedal.contract.tflite_file import TfliteFile, read_tflite
 from neuralpedal.device.engine import Block, Engine, linear_gain
 
@@ -19,7 +22,7 @@ _Reset = Callable[[], None]
 
 
 class ReferenceEngine(Engine):
-    """See :class:`Engine`. Float files play in float64, integer files in the interpreter's integer arithmetic.
+    """See :class:`Engine`. Float files play in float64, integer files in the integer arithmetic of their scheme.
 
     Not real-time safe: tens of microseconds per sample.
 
@@ -32,7 +35,7 @@ class ReferenceEngine(Engine):
         self.manifest = file.manifest()
         self.block_size = block_size
         self.description = "reference (NumPy)"
-        self._play, self._reset = _float_network(file) if file.is_float else _integer_network(file)
+        self._play, self._reset = _open(file, self.manifest.scheme)
         self._input_gain = linear_gain(self.manifest.input_gain_db)
         self._output_gain = linear_gain(self.manifest.output_gain_db)
 
@@ -41,17 +44,24 @@ class ReferenceEngine(Engine):
         wet[...] = self._play(np.asarray(dry * self._input_gain, np.float32)) * self._output_gain
 
     def reset(self) -> None:
-        """Back to zero state."""
+        """As freshly opened."""
         self._reset()
 
 
+def _open(file: TfliteFile, scheme: str) -> tuple[_Play, _Reset]:
+    if scheme == W8A16:
+        network = W8A16ReferenceNetwork(read_integer_network(file))
+        return network.play, network.reset
+    return _float_network(file) if file.is_float else _integer_network(file)
+
+
 def _float_network(file: TfliteFile) -> tuple[_Play, _Reset]:
-    network = ReferenceNetwork(read_weights(file))
+    network = open_reference(read_weights(file))
     return network.process, network.reset
 
 
 def _integer_network(file: TfliteFile) -> tuple[_Play, _Reset]:
-    network = Int8ReferenceNetwork(file)
+    network = open_int8_reference(file)
     encode = code_of(file.tensors[file.inputs[0]], str(file.path)).encode
     decode = code_of(file.tensors[file.outputs[0]], str(file.path)).decode
     return (lambda dry: decode(network.process(encode(dry)))), network.reset

@@ -171,14 +171,18 @@ def test_a_manifest_that_contradicts_the_graph_is_refused_by_the_reference(cli: 
 
 
 @pytest.mark.parametrize(("arguments", "words"), [
-    (("convert", "RUN", "--out", "OUT", "--schemes", "w4"), ("w4", "float32, w8, w8a8")),
-    (("convert", "RUN", "--out", "OUT", "--schemes", ","), ("float32, w8, w8a8",)),
+    (("convert", "RUN", "--out", "OUT", "--schemes", "w4"), ("w4", "float32, w8, w8a16, w8a8")),
+    (("convert", "RUN", "--out", "OUT", "--schemes", ","), ("float32, w8, w8a16, w8a8",)),
     (("convert", "RUN", "--out", "OUT", "--dry", "x.wav"), ("--dry and --wet",)),
     (("render", "PEDAL", "DRY", "OUT.wav", "--engine", "magic"), ("magic",)),
     (("render", "PEDAL", "DRY", "OUT.wav", "--block", "0"), ("block size 0",)),
     (("profile", "PEDAL", "--seconds", "0"), ("--seconds",)),
     (("train", "DRY", "DRY", "--out", "OUT", "--hidden", "0"), ("hidden_size", "0")),
     (("train", "DRY", "DRY", "--out", "OUT", "--layers", "3"), ("num_layers", "3")),
+    (("train", "DRY", "DRY", "--out", "OUT", "--family", "organ"), ("organ", "frame_lstm")),
+    (("train", "DRY", "DRY", "--out", "OUT", "--frame", "64"), ("--family frame_lstm", "lstm carries its state on")),
+    (("train", "DRY", "DRY", "--out", "OUT", "--family", "gru", "--frame", "64"), ("--frame", "gru")),
+    (("train", "DRY", "DRY", "--out", "OUT", "--family", "frame_lstm", "--frame", "1"), ("frame_samples", "1")),
     (("train", "DRY", "DRY", "--out", "OUT", "--minutes", "1", "--epochs", "1"), ("--minutes or --epochs",)),
     (("train", "DRY", "DRY", "--out", "OUT", "--recipe", "nowhere.yaml"), ("nowhere.yaml: no such file",)),
     (("train", "DRY"), ("WET",)),

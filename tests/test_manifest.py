@@ -8,12 +8,17 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from neuralpedal.contract.errors import ModelFileError
+from neuralpedal.contract.integer_format import IntegerFormat, LayerFormat
 from neuralpedal.contract.manifest import FORMAT_VERSION, SCHEMES, Manifest, decode_manifest, encode_manifest
 from neuralpedal.contract.spec import NetworkSpec
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4), max_leaves=10)
+
+
+FORMATS = IntegerFormat(input_fraction_bits=15, output_fraction_bits=14, output_guard_bits=8,
+                        layers=(LayerFormat(gate_fraction_bits=20, cell_fraction_bits=27),))
 
 
 def manifest(**changes: Any) -> Manifest:
@@ -45,7 +50,7 @@ def decodes_or_is_refused(data: bytes) -> None:
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("measured", [0.01, None])
 def test_a_manifest_comes_back_as_it_was_written(scheme, measured):
-    written = manifest(scheme=scheme, esr_wet=measured)
+    written = manifest(scheme=scheme, esr_wet=measured, integer_format=FORMATS if scheme == "w8a16" else None)
     assert decode_manifest(encode_manifest(written), "pedal.tflite") == written
 
 
@@ -112,8 +117,30 @@ def test_a_network_that_cannot_be_is_refused_by_field(field, value):
         decode(fields)
 
 
+def test_w8a16_without_its_integer_format_is_refused():
+    with pytest.raises(ModelFileError, match=r"pedal\.tflite: scheme w8a16 without integer_format"):
+        decode({**as_dict(), "scheme": "w8a16"})
+
+
+@pytest.mark.parametrize(("field", "value"), [
+    ("input_fraction_bits", 16), ("input_fraction_bits", -1), ("output_fraction_bits", 25), ("output_guard_bits", 9),
+    ("output_guard_bits", 1.5), ("layers", []), ("layers", 7), ("layers", [{"gate_fraction_bits": 20}]),
+    ("layers", [{"gate_fraction_bits": 21, "cell_fraction_bits": 20}]), ("rounding", "odd"),
+    ("layers", [{"gate_fraction_bits": 20, "cell_fraction_bits": 28}]),
+])
+def test_an_integer_format_that_cannot_be_is_refused_by_field(field, value):
+    fields = json.loads(encode_manifest(manifest(scheme="w8a16", integer_format=FORMATS)))
+    fields["integer_format"][field] = value
+    with pytest.raises(ModelFileError, match=rf"manifest: integer_format\.{field}"):
+        decode(fields)
+
+
+def test_other_schemes_do_not_mention_integer_formats():
+    assert "integer_format" not in as_dict()
+
+
 def test_an_unknown_scheme_is_refused_with_the_known_ones():
-    with pytest.raises(ModelFileError, match="scheme 'w4' is not one of float32, w8, w8a8"):
+    with pytest.raises(ModelFileError, match="scheme 'w4' is not one of float32, w8, w8a16, w8a8"):
         decode({**as_dict(), "scheme": "w4"})
 
 

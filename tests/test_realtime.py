@@ -12,15 +12,18 @@ from neuralpedal.device.litert_engine import LiteRTEngine
 
 GOLDEN = Path(__file__).parent / "golden"
 BLOCKS = 20_000
-BLOCK_SIZE = 16
 ALLOWED_BYTES = 4096
 
 
-@pytest.fixture(params=["lstm-1x4-skip.float32", "lstm-2x3.w8", "lstm-1x4-skip.w8a8"])
+@pytest.fixture(params=[("lstm-1x4-skip.float32", 16), ("lstm-2x3.w8", 16), ("lstm-1x4-skip.w8a8", 16),
+                        # Blocks shorter than the past, which is then shifted onto itself, and of several runs.
+                        ("frame_lstm-1x3-of-8.float32", 5), ("frame_lstm-2x3-of-5-skip.w8", 100),
+                        ("frame_lstm-1x3-of-8.w8a8", 16)], ids=str)
 def play(request: pytest.FixtureRequest) -> Callable[[int], None]:
-    engine = LiteRTEngine(GOLDEN / f"{request.param}.tflite", BLOCK_SIZE)
-    dry = np.random.default_rng(0).normal(0.0, 0.1, BLOCK_SIZE).astype(np.float32)
-    wet = np.zeros(BLOCK_SIZE, np.float32)
+    model, block_size = request.param
+    engine = LiteRTEngine(GOLDEN / f"{model}.tflite", block_size)
+    dry = np.random.default_rng(0).normal(0.0, 0.1, block_size).astype(np.float32)
+    wet = np.zeros(block_size, np.float32)
 
     def blocks(count: int) -> None:
         for _ in range(count):

@@ -30,6 +30,7 @@ def manifest(scheme: str) -> Manifest:
 
 
 MODELS = {scheme: build(WEIGHTS, manifest(scheme)) for scheme, build in BUILDERS.items()}
+MODELS["w8a16"] = (GOLDEN / "lstm-2x3.w8a16.tflite").read_bytes()
 # Integer files have tables of their own (int16 states, intermediates, one scale per matrix).
 MODELS["w8a8"] = (GOLDEN / "lstm-2x3.w8a8.tflite").read_bytes()
 

@@ -12,11 +12,14 @@ from neuralpedal.device.stream import stream
 pytestmark = pytest.mark.device
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-NETWORKS = ("lstm-1x4-skip", "lstm-2x3")
-MODELS = [f"{network}.{scheme}" for network in NETWORKS for scheme in ("float32", "w8", "w8a8")]
+NETWORKS = ("lstm-1x4-skip", "lstm-2x3", "frame_lstm-1x3-of-8", "frame_lstm-2x3-of-5-skip")
+# Networks that stream have a scheme more.
+MODELS = [f"{network}.{scheme}" for network in NETWORKS for scheme in ("float32", "w8", "w8a16", "w8a8")
+          if scheme != "w8a16" or network.startswith("lstm")]
 BLOCK_SIZES = (1, 7, 64, 1024)
 FLOAT_TOLERANCE = 1e-5
 BLOCK_TOLERANCE = 1e-6
+FLOAT_VIEW_TOLERANCE = 2e-4
 
 
 def vectors(name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -34,7 +37,12 @@ def tolerance(name: str, of_floats: float) -> float:
 
 
 def golden_tolerance(name: str, played: Engine) -> float:
-    """tflite-runtime rounds the int8 head twice where LiteRT rounds once: now and then one step of the output."""
+    """tflite-runtime rounds the int8 head twice where LiteRT rounds once: now and then one step of the output.
+
+    An interpreter plays w8a16 in float: near the integers of the golden output, not equal to them.
+    """
+    if name.endswith(".w8a16"):
+        return 0.0 if played.description.startswith("reference") else FLOAT_VIEW_TOLERANCE
     if name.endswith(".w8a8") and "tflite_runtime" in played.description:
         file = read_tflite(GOLDEN / f"{name}.tflite")
         return 1.001 * file.tensors[file.outputs[0]].scales[0] * linear_gain(played.manifest.output_gain_db)

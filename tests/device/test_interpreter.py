@@ -147,11 +147,11 @@ def test_the_package_that_plays_here_is_named_in_the_description():
 def test_what_the_interpreter_refuses_is_a_model_file_error_that_names_file_and_package(tmp_path, data):
     (tmp_path / "model.tflite").write_bytes(data)
     with pytest.raises(ModelFileError, match=rf"model\.tflite: {find_interpreter().name} cannot play it \(.+\)"):
-        StreamingInterpreter(tmp_path / "model.tflite", 64)
+        StreamingInterpreter(tmp_path / "model.tflite", 0, 64)
 
 
 def test_views_of_input_and_output_are_the_interpreters_own_memory():
-    interpreter = StreamingInterpreter(MODEL, 16)
+    interpreter = StreamingInterpreter(MODEL, 0, 16)
     interpreter.input[...] = 0.25
     interpreter.invoke()
     np.testing.assert_array_equal(interpreter.input, np.full(16, 0.25, np.float32))

@@ -15,16 +15,20 @@ from numpy.typing import NDArray
 
 from neuralpedal.contract.affine import code_of
 from neuralpedal.contract.atomic import write_bytes
-from neuralpedal.contract.manifest import SCHEMES, Manifest
+from neuralpedal.contract.integer_network import read_integer_network
+from neuralpedal.contract.manifest import Manifest
 from neuralpedal.contract.network_file import read_weights
-from neuralpedal.contract.reference import ReferenceNetwork
-from neuralpedal.contract.reference_int8 import Int8ReferenceNetwork
+from neuralpedal.contract.reference import open_reference
+from neuralpedal.contract.reference_int8 import open_int8_reference
+from neuralpedal.contract.reference_w8a16 import W8A16ReferenceNetwork
 from neuralpedal.contract.spec import NetworkSpec, make_spec
 from neuralpedal.contract.tflite_file import TfliteFile, read_tflite
 from neuralpedal.contract.weights import NetworkWeights, random_weights
 from neuralpedal.convert.calibration import ActivationRanges, Range, calibrate
 from neuralpedal.convert.float_graph import build_float32, build_w8
 from neuralpedal.convert.int8_graph import build_w8a8
+from neuralpedal.convert.integer_formats import IntegerRanges, choose_formats
+from neuralpedal.convert.schemes import schemes_for
 
 FOLDER = Path(__file__).parent
 
@@ -45,10 +49,14 @@ class GoldenNetwork:
     input_gain_db: float = 0.0
     output_gain_db: float = 0.0
 
-
 NETWORKS = (
     GoldenNetwork("lstm-1x4-skip", make_spec(hidden_size=4, num_layers=1, skip=True), seed=1),
     GoldenNetwork("lstm-2x3", make_spec(hidden_size=3, num_layers=2, skip=False), seed=2, input_gain_db=3.0,
+                  output_gain_db=-6.0),
+    GoldenNetwork("frame_lstm-1x3-of-8", make_spec(family="frame_lstm", hidden_size=3, num_layers=1, skip=False,
+                                                   frame_samples=8), seed=3),
+    GoldenNetwork("frame_lstm-2x3-of-5-skip", make_spec(family="frame_lstm", hidden_size=3, num_layers=2, skip=True,
+                                                        frame_samples=5), seed=5, input_gain_db=3.0,
                   output_gain_db=-6.0),
 )
 
@@ -57,7 +65,7 @@ def write_all(folder: Path) -> None:
     """Write ``NETWORK.SCHEME.tflite`` and ``NETWORK.SCHEME.npz`` for every network and scheme."""
     for network in NETWORKS:
         weights = random_weights(network.spec, network.seed)
-        for scheme in SCHEMES:
+        for scheme in schemes_for(network.spec):
             path = folder / f"{network.name}.{scheme}.tflite"
             write_bytes(path, _build(network, weights, scheme))
             dry = _dry(network.seed)
@@ -71,6 +79,9 @@ def _build(network: GoldenNetwork, weights: NetworkWeights, scheme: str) -> byte
         return build_float32(weights, manifest)
     if scheme == "w8":
         return build_w8(weights, manifest)
+    if scheme == "w8a16":
+        formats = choose_formats(weights, _integer_ranges(_ranges(network, weights)), _factor(network.input_gain_db))
+        return build_w8(weights, manifest.model_copy(update={"integer_format": formats}))
     return build_w8a8(weights, _ranges(network, weights), manifest)
 
 
@@ -87,6 +98,10 @@ def _ranges(network: GoldenNetwork, weights: NetworkWeights) -> ActivationRanges
                             tuple(map(outwards, found.cell)), outwards(found.head), outwards(found.output))
 
 
+def _integer_ranges(ranges: ActivationRanges) -> IntegerRanges:
+    return IntegerRanges(ranges.input.peak, tuple(cell.peak for cell in ranges.cell), ranges.output.peak)
+
+
 def _dry(seed: int) -> Signal:
     """Noise of rising level after some silence; the end is louder than what was calibrated on, so that int8 saturates.
     """
@@ -98,12 +113,14 @@ def _wet(file: TfliteFile, dry: Signal) -> Signal:
     """What a player must give: input gain, the reference network, output gain."""
     manifest = file.manifest()
     scaled = dry * np.float32(_factor(manifest.input_gain_db))
-    if file.is_float:
-        wet = ReferenceNetwork(read_weights(file)).process(scaled)
+    if manifest.scheme == "w8a16":
+        wet = W8A16ReferenceNetwork(read_integer_network(file)).play(scaled)
+    elif file.is_float:
+        wet = open_reference(read_weights(file)).process(scaled)
     else:
         encode = code_of(file.tensors[file.inputs[0]], str(file.path)).encode
         decode = code_of(file.tensors[file.outputs[0]], str(file.path)).decode
-        wet = decode(Int8ReferenceNetwork(file).process(encode(scaled)))
+        wet = decode(open_int8_reference(file).process(encode(scaled)))
     return (wet * np.float32(_factor(manifest.output_gain_db))).astype(np.float32)
 
 

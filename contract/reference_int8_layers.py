@@ -1,0 +1,200 @@
+"""The layers of an integer network, written out: fused LSTM, dense head, skip, each over a whole block.
+
+Follows TFLite's integer kernels (LSTM 8×8→16, FULLY_CONNECTED, ADD) without their code. Within a layer the input's
+share of the gates is computed for all samples at once; only the recurrent share needs a loop over samples.
+Matrix products run in float64, where sums of int8 products are exact.
+Sources: tensorflow/lite/kernels/{lstm_eval.cc, fully_connected.cc, add.cc, internal/reference/integer_ops/add.h}.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuralpedal.contract.affine import AffineCode, code_of
+from neuralpedal.contract.errors import ModelFileError
+from neuralpedal.contract.fixed_point import (
+    INT8_MAX,
+    INT8_MIN,
+    INT16_MAX,
+    INT16_MIN,
+    MAX_TANH_INTEGER_BITS,
+    Integers,
+    QuantizedMultiplier,
+    multiply_rounding_once,
+    quantize_multiplier,
+    rounding_divide_by_power_of_two,
+    saturate,
+    sigmoid_table,
+    tanh_table,
+)
+from neuralpedal.contract.signal_chain import BIASES, KERNELS, RECURRENTS, STATE_C, STATE_H
+from neuralpedal.contract.tflite_file import OperatorView, TensorView, TfliteFile
+
+_GATE_SCALE = np.float32(2.0**-12)
+_GATE_INTEGER_BITS = 3
+_ADD_LEFT_SHIFT = 20
+
+
+class IntegerLstm:
+    """One LSTM layer: int8 in, int8 hidden state out, int16 cell state inside.
+
+    Signals are (T, inputs), or (T, lanes, inputs) for lanes that are computed side by side; the state is (H,) or
+    (lanes, H) accordingly.
+
+    Args:
+        inputs, hidden_size: what the manifest says of the layer.
+
+    Raises:
+        ModelFileError: a tensor of another type, size or quantization.
+    """
+
+    def __init__(self, file: TfliteFile, operator: OperatorView, inputs: int, hidden_size: int) -> None:
+        h = self._size = hidden_size
+        source = int8_code(file, operator.inputs[0])
+        self._hidden = int8_code(file, operator.inputs[STATE_H])
+        kernels = [_constant(file, operator.inputs[place], np.int8, (h, inputs)) for place in KERNELS]
+        recurrents = [_constant(file, operator.inputs[place], np.int8, (h, h)) for place in RECURRENTS]
+        biases = [_constant(file, operator.inputs[place], np.int32, (h,)) for place in BIASES]
+        self._kernel = _stacked(kernels)
+        self._recurrent = _stacked(recurrents)
+        # The zero points of input and hidden state are folded into the biases, as the kernel does.
+        self._input_bias = np.concatenate([_values(bias) for bias in biases]) - source.zero_point * _sums(self._kernel)
+        self._hidden_bias = -self._hidden.zero_point * _sums(self._recurrent)
+        self._input_share = _gate_multiplier([_gate_factor(kernel, source) for kernel in kernels], h)
+        self._hidden_share = _gate_multiplier([_gate_factor(r, self._hidden) for r in recurrents], h)
+        hidden_factor = float(np.float32(2.0**-15 / self._hidden.scale * 2.0**-15))
+        self._output = QuantizedMultiplier(*quantize_multiplier(hidden_factor))
+        self._integer_bits = _cell_integer_bits(file, file.tensors[operator.inputs[STATE_C]])
+        self._tanh = tanh_table(self._integer_bits)
+        # One table look-up for all gates: sigmoid for i, f and o, tanh for the candidate in the third place.
+        self._activations = np.concatenate([sigmoid_table(), tanh_table(_GATE_INTEGER_BITS)])
+        self._first_entry = np.repeat([0, 0, len(sigmoid_table()), 0], h) - INT16_MIN
+        self.reset()
+
+    def reset(self, lanes: tuple[int, ...] = ()) -> None:
+        """Zero state (the hidden state's zero point), for one signal or for ``lanes``."""
+        self.h: Integers = np.full((*lanes, self._size), self._hidden.zero_point, dtype=np.int64)
+        self.c: Integers = np.zeros((*lanes, self._size), dtype=np.int64)
+
+    def process(self, signal: Integers) -> Integers:
+        """(T, inputs) to (T, H), or (T, lanes, inputs) to (T, lanes, H)."""
+        accumulated = _matmul(signal, self._kernel) + self._input_bias
+        shares = saturate(self._input_share.apply(accumulated), INT16_MIN, INT16_MAX)
+        hidden = np.empty((*signal.shape[:-1], self._size), dtype=np.int64)
+        for t, share in enumerate(shares):
+            hidden[t] = self._step(share)
+        return hidden
+
+    def _step(self, input_share: Integers) -> Integers:
+        """Advance the state by one sample, from the input's share of the gates (…, 4H) in Q3.12."""
+        n = self._size
+        hidden_share = self._hidden_share.apply(_matmul(self.h, self._recurrent) + self._hidden_bias)
+        gates = saturate(hidden_share + input_share, INT16_MIN, INT16_MAX)
+        opened = self._activations[gates + self._first_entry]
+        i, f, g, o = opened[..., :n], opened[..., n : 2 * n], opened[..., 2 * n : 3 * n], opened[..., 3 * n :]
+        kept = rounding_divide_by_power_of_two(f * self.c, 15)
+        written = rounding_divide_by_power_of_two(i * g, 15 + self._integer_bits)
+        self.c = saturate(kept + written, INT16_MIN, INT16_MAX)
+        scaled = self._output.apply(o * self._tanh[self.c - INT16_MIN]) + self._hidden.zero_point
+        self.h = saturate(scaled, INT8_MIN, INT8_MAX)
+        return self.h
+
+
+class IntegerHead:
+    """The dense head: (T, H) to (T,). Raises as :class:`IntegerLstm`."""
+
+    def __init__(self, file: TfliteFile, operator: OperatorView, hidden_size: int) -> None:
+        source, self._target = int8_code(file, operator.inputs[0]), int8_code(file, operator.outputs[0])
+        kernel = _constant(file, operator.inputs[1], np.int8, (1, hidden_size))
+        self._kernel = _stacked([kernel])
+        bias = _constant(file, operator.inputs[2], np.int32, (1,))
+        self._bias = _values(bias) - source.zero_point * _sums(self._kernel)
+        # float32 product, then a float64 quotient: the order in which the kernel computes it.
+        factor = float(np.float32(source.scale) * kernel.scales[0]) / self._target.scale
+        self._factor = quantize_multiplier(factor)
+
+    def process(self, signal: Integers) -> Integers:
+        """One output per hidden state."""
+        accumulated = _matmul(signal, self._kernel)[:, 0] + self._bias[0]
+        scaled = multiply_rounding_once(accumulated, *self._factor) + self._target.zero_point
+        return saturate(scaled, INT8_MIN, INT8_MAX)
+
+
+class IntegerAdd:
+    """The skip: head plus dry, each on its own grid. Raises as :class:`IntegerLstm`."""
+
+    def __init__(self, file: TfliteFile, operator: OperatorView, head_index: int) -> None:
+        dry_index = next(index for index in operator.inputs if index != head_index)
+        self._inputs = [int8_code(file, head_index), int8_code(file, dry_index)]
+        self._target = int8_code(file, operator.outputs[0])
+        common = 2.0 * max(code.scale for code in self._inputs)
+        self._factors = [QuantizedMultiplier(*quantize_multiplier(code.scale / common)) for code in self._inputs]
+        output_factor = common / ((1 << _ADD_LEFT_SHIFT) * self._target.scale)
+        self._output = QuantizedMultiplier(*quantize_multiplier(output_factor))
+
+    def process(self, head: Integers, dry: Integers) -> Integers:
+        """(T,) and (T,) to (T,)."""
+        total = np.zeros_like(head)
+        for signal, code, factor in zip((head, dry), self._inputs, self._factors, strict=True):
+            total += factor.apply((signal - code.zero_point) << _ADD_LEFT_SHIFT)
+        scaled = self._output.apply(total) + self._target.zero_point
+        return saturate(scaled, INT8_MIN, INT8_MAX)
+
+
+def _gate_multiplier(factors: list[np.float32], hidden_size: int) -> QuantizedMultiplier:
+    """One multiplier per column of the stacked gates."""
+    pairs = [quantize_multiplier(float(factor)) for factor in factors]
+    return QuantizedMultiplier(*(np.repeat(column, hidden_size) for column in zip(*pairs, strict=True)))
+
+
+def _gate_factor(matrix: TensorView, source: AffineCode) -> np.float32:
+    """From the accumulator to Q3.12, in float32 as the kernel computes it."""
+    return np.float32(matrix.scales[0] * np.float32(source.scale) / _GATE_SCALE)
+
+
+def _matmul(rows: Integers, matrix: NDArray[np.float64]) -> Integers:
+    return (rows.astype(np.float64) @ matrix).astype(np.int64)
+
+
+def _stacked(matrices: list[TensorView]) -> NDArray[np.float64]:
+    """(outputs, inputs) constants as one (inputs, all outputs) matrix."""
+    return np.concatenate([_values(matrix) for matrix in matrices]).T.astype(np.float64)
+
+
+def _sums(matrix: NDArray[np.float64]) -> Integers:
+    return np.sum(matrix, axis=0).astype(np.int64)
+
+
+def _values(tensor: TensorView) -> Integers:
+    return np.asarray(tensor.data, dtype=np.int64)
+
+
+def _constant(file: TfliteFile, index: int, dtype: Any, shape: tuple[int, ...]) -> TensorView:
+    tensor = file.tensors[index]
+    if tensor.dtype != dtype or tensor.data is None or len(tensor.scales) != 1:
+        raise ModelFileError(
+            f"{file.path}: {tensor.name} is no {np.dtype(dtype).name} constant with one scale; the integer reference "
+            "plays w8a8 files only"
+        )
+    if tensor.shape != shape:
+        raise ModelFileError(f"{file.path}: {tensor.name} has shape {tensor.shape}, but its manifest's network wants "
+                             f"{shape}; convert it again")
+    return tensor
+
+
+def int8_code(file: TfliteFile, index: int) -> AffineCode:
+    """The format of a signal. Raises ModelFileError when it is not int8."""
+    tensor = file.tensors[index]
+    if tensor.dtype != np.int8:
+        raise ModelFileError(f"{file.path}: {tensor.name} is not int8; the integer reference plays w8a8 files only")
+    return code_of(tensor, str(file.path))
+
+
+def _cell_integer_bits(file: TfliteFile, tensor: TensorView) -> int:
+    """m of the cell's format Qm.(15−m)."""
+    bits = 15 + int(np.log2(tensor.scales[0])) if tensor.dtype == np.int16 and len(tensor.scales) == 1 else -1
+    if not 0 <= bits <= MAX_TANH_INTEGER_BITS or 2.0 ** (bits - 15) != tensor.scales[0]:
+        raise ModelFileError(f"{file.path}: {tensor.name} is not int16 with a power of two from 2^-15 to 2^-9 as its "
+                             "scale; convert it again")
+    return bits

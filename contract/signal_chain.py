@@ -1,0 +1,125 @@
+"""The way of the signal through a ``.tflite`` pedal: which operator does what, and that nothing else is there.
+
+The graph must be exactly one that ``convert`` writes: an operator that is skipped here would be missing from the sound
+in silence. Two shapes exist (docs/file-format.md): streams, [1, T, ·] with state that is carried on, and frames,
+[F, N, ·], where N windows of F samples are played from zero state and only their last step reaches the head.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from neuralpedal.contract.errors import ModelFileError
+from neuralpedal.contract.spec import NetworkSpec
+from neuralpedal.contract.tflite_file import OperatorView, TfliteFile
+
+LSTM_INPUTS = 24
+KERNELS, RECURRENTS, BIASES = range(1, 5), range(5, 9), range(12, 16)
+"""Places of the gates' tensors among the fused LSTM's inputs, in the order of ``weights.GATES``.
+Source: tensorflow/lite/kernels/lstm_shared.h."""
+STATE_H, STATE_C = 18, 19
+_PRESENT = {0, *KERNELS, *RECURRENTS, *BIASES, STATE_H, STATE_C}
+
+DEQUANTIZE = "DEQUANTIZE"
+_LSTM, _LAST_STEP, _HEAD, _ADD = "UNIDIRECTIONAL_SEQUENCE_LSTM", "GATHER", "FULLY_CONNECTED", "ADD"
+
+
+@dataclass(frozen=True)
+class SignalChain:
+    """The operators that compute, in the order of the signal.
+
+    Attributes:
+        layers: one fused LSTM per layer.
+        head: the dense layer on the last one's hidden state (of a frame network: on its last step).
+        skip: adds the dry signal (of a frame network: the last sample of each window); None without a skip.
+    """
+
+    layers: tuple[OperatorView, ...]
+    head: OperatorView
+    skip: OperatorView | None
+
+    @property
+    def states(self) -> tuple[int, ...]:
+        """Tensor indices of all layers' h and c."""
+        return tuple(layer.inputs[place] for layer in self.layers for place in (STATE_H, STATE_C))
+
+
+def signal_chain(file: TfliteFile) -> SignalChain:
+    """The checked chain of a file.
+
+    Raises:
+        ModelFileError: no manifest, a family that has no file format, an operator or a connection that ``convert``
+            does not write, a frame of another length than the manifest's.
+    """
+    spec = file.manifest().network
+    if spec.kind.cell != "lstm":
+        raise ModelFileError(f"{file.path}: holds a {spec.label}; this neuralpedal plays files of lstm and frame_lstm; "
+                             "upgrade neuralpedal")
+    operators = tuple(operator for operator in file.operators if operator.name != DEQUANTIZE)
+    _check_names(file, operators, spec)
+    walk = _Walk(file, operators)
+    dry = signal = file.inputs[0]
+    layers = []
+    for _ in range(spec.num_layers):
+        layers.append(walk.step([signal], LSTM_INPUTS - 1))
+        _check_lstm_inputs(file, layers[-1])
+        signal = layers[-1].outputs[0]
+    if spec.frame_samples:
+        signal = walk.last_step(signal, spec.frame_samples)
+    head = walk.step([signal], others=2)
+    skip = None
+    if spec.skip:
+        dry = walk.last_step(dry, spec.frame_samples) if spec.frame_samples else dry
+        skip = walk.step([head.outputs[0], dry])
+    if (skip or head).outputs[0] != file.outputs[0]:
+        raise foreign(file, "an output that is not the last operator's")
+    return SignalChain(tuple(layers), head, skip)
+
+
+def foreign(file: TfliteFile, found: str) -> ModelFileError:
+    """The refusal of a graph that ``convert`` did not write."""
+    return ModelFileError(f"{file.path}: {found}; only files written by `neuralpedal convert` play here")
+
+
+def _check_names(file: TfliteFile, operators: Sequence[OperatorView], spec: NetworkSpec) -> None:
+    last_step = [_LAST_STEP] * spec.kind.has_frame
+    wanted = [_LSTM] * spec.num_layers + last_step + [_HEAD] + [*last_step, _ADD] * spec.skip
+    found = [operator.name for operator in operators]
+    if found != wanted:
+        raise foreign(file, f"operators {', '.join(found) or '(none)'}; wanted {', '.join(wanted)} for {spec.label}")
+    if len(file.inputs) != 1 or len(file.outputs) != 1:
+        raise foreign(file, f"{len(file.inputs)} inputs and {len(file.outputs)} outputs; wanted one of each")
+    shape = file.tensors[file.inputs[0]].shape
+    if len(shape) != 3 or (shape[0], shape[2]) != (spec.frame_samples or 1, 1):
+        raise foreign(file, f"an input of shape {list(shape)}; wanted [{spec.frame_samples or 1}, any, 1] for "
+                            f"{spec.label}")
+
+
+def _check_lstm_inputs(file: TfliteFile, operator: OperatorView) -> None:
+    if {place for place, index in enumerate(operator.inputs) if index >= 0} != _PRESENT:
+        raise foreign(file, "an LSTM with peepholes, projection, layer normalization or missing gates")
+
+
+class _Walk:
+    """Goes from operator to operator and sees to it that each reads what it should."""
+
+    def __init__(self, file: TfliteFile, operators: Sequence[OperatorView]) -> None:
+        self._file = file
+        self._operators = iter(enumerate(operators))
+
+    def step(self, signals: Sequence[int], others: int = 0) -> OperatorView:
+        """The next operator, which must read ``signals`` (in any order), then ``others`` tensors, and write one."""
+        index, operator = next(self._operators)
+        read = operator.inputs[: len(signals)]
+        if sorted(read) != sorted(signals) or (len(operator.inputs), len(operator.outputs)) != (len(read) + others, 1):
+            raise foreign(self._file, f"operator {index} ({operator.name}) is connected otherwise than in our files")
+        return operator
+
+    def last_step(self, signal: int, frame_samples: int) -> int:
+        """The tensor with the last of ``frame_samples`` steps of ``signal``, which the next operator must take."""
+        cut = self.step([signal], others=1)
+        index = self._file.tensors[cut.inputs[1]].data
+        if index is None or not np.array_equal(index, [frame_samples - 1]):
+            raise foreign(self._file, f"a GATHER that does not take the last of {frame_samples} steps")
+        return cut.outputs[0]
