@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 FLOAT_TARGET_ESR = 0.035
 W8_TARGET_SHARE = 0.02
 

@@ -1,10 +1,10 @@
-"""Training throughput: ours against a plain ``keras.layers.LSTM`` loop, in one interleaved run.
+"""Training throughput: ours against a plain loop of Keras's own layer, in one interleaved run.
 
-    python benchmarks/training.py [--hidden 16] [--streams 32] [--samples 2048]
+    python benchmarks/training.py [--cell lstm|gru|rnn|all] [--hidden 16] [--streams 32] [--samples 2048]
 
-Both do the same work: forward, loss, backward, clipping and Adam on the same batch, with a linear head and a skip
-connection. Rows are medians over rounds in which every contender runs once; the ratio is that of each round.
-Times are this machine's while it does nothing else; compare the ratios.
+All do the same work: forward, loss, backward, clipping and Adam on the same batch, with a linear head and a skip
+connection. Rows are medians over rounds in which every contender runs once; the ratio is that of each round to the
+cell's own Keras layer. Times are this machine's while it does nothing else; compare the ratios.
 """
 
 import argparse
@@ -27,18 +27,20 @@ from neuralpedal.train.networks.pedal_model import build_model
 
 Step = Callable[[], object]
 
+KERAS_LAYERS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "rnn": keras.layers.SimpleRNN}
 
-def keras_step(hidden: int, dry: tf.Tensor, wet: tf.Tensor) -> Step:
+
+def keras_step(cell: str, hidden: int, dry: tf.Tensor, wet: tf.Tensor) -> Step:
     """One update of a model made of Keras's own layers."""
     inputs = keras.Input((dry.shape[1], 1))
-    signal = keras.layers.LSTM(hidden, return_sequences=True)(inputs)
+    signal = KERAS_LAYERS[cell](hidden, return_sequences=True)(inputs)
     model = keras.Model(inputs, keras.layers.Add()([keras.layers.Dense(1)(signal), inputs]))
     return _update(model, lambda: model(dry, training=True), wet)
 
 
-def our_step(hidden: int, dry: tf.Tensor, wet: tf.Tensor, native: bool) -> Step:
-    """One update of our model, with TensorFlow's op or the compiled kernel."""
-    model = build_model(make_spec(hidden_size=hidden), lanes=2)
+def our_step(cell: str, hidden: int, dry: tf.Tensor, wet: tf.Tensor, native: bool) -> Step:
+    """One update of our model, with TensorFlow's ops or the compiled kernel."""
+    model = build_model(make_spec(family=cell, hidden_size=hidden), lanes=2)
     if native:
         model.use_native()
     states = model.zero_states(dry.shape[0])
@@ -60,9 +62,35 @@ def _update(model: keras.Model, forward: Callable[[], tf.Tensor], wet: tf.Tensor
     return lambda: step().numpy()
 
 
+def contenders(cell: str, hidden: int, dry: tf.Tensor, wet: tf.Tensor) -> dict[str, Step]:
+    """The steps of one cell by name, Keras's first."""
+    steps = {f"keras.layers.{KERAS_LAYERS[cell].__name__}": keras_step(cell, hidden, dry, wet)}
+    if cell == "lstm":
+        steps["BlockLSTM"] = our_step(cell, hidden, dry, wet, native=False)
+    try:
+        steps[f"native {cell}"] = our_step(cell, hidden, dry, wet, native=True)
+    except KernelUnavailableError as reason:
+        print(f"no native {cell} kernel: {reason}")
+    return steps
+
+
+def measure(steps: dict[str, Step], rounds: int) -> dict[str, list[float]]:
+    """Seconds of every step in every round, after one that is not counted."""
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
+    for step in steps.values():
+        step()
+    for _ in range(rounds):
+        for name, step in steps.items():
+            begun = time.perf_counter()
+            step()
+            seconds[name].append(time.perf_counter() - begun)
+    return seconds
+
+
 def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cell", choices=[*KERAS_LAYERS, "all"], default="lstm")
     parser.add_argument("--hidden", type=int, default=16)
     parser.add_argument("--streams", type=int, default=32)
     parser.add_argument("--samples", type=int, default=2048)
@@ -72,30 +100,19 @@ def main() -> None:
     rng = np.random.default_rng(0)
     dry = tf.constant(rng.normal(0, 0.2, (options.streams, options.samples, 1)).astype(np.float32))
     wet = tf.tanh(3.0 * dry)
-    steps = {"keras.layers.LSTM": keras_step(options.hidden, dry, wet),
-             "BlockLSTM": our_step(options.hidden, dry, wet, native=False)}
-    try:
-        steps["native kernel"] = our_step(options.hidden, dry, wet, native=True)
-    except KernelUnavailableError as reason:
-        print(f"no native kernel: {reason}")
-    seconds: dict[str, list[float]] = {name: [] for name in steps}
-    for step in steps.values():
-        step()
-    for _ in range(options.rounds):
-        for name, step in steps.items():
-            begun = time.perf_counter()
-            step()
-            seconds[name].append(time.perf_counter() - begun)
+    cells = list(KERAS_LAYERS) if options.cell == "all" else [options.cell]
+    by_cell = {cell: contenders(cell, options.hidden, dry, wet) for cell in cells}
+    seconds = measure({name: step for steps in by_cell.values() for name, step in steps.items()}, options.rounds)
     rows = {name: {
-        "samples_per_s": options.streams * options.samples / statistics.median(times),
-        "ratio": statistics.median(k / t for k, t in zip(seconds["keras.layers.LSTM"], times, strict=True)),
-    } for name, times in seconds.items()}
+        "samples_per_s": options.streams * options.samples / statistics.median(seconds[name]),
+        "ratio": statistics.median(k / t for k, t in zip(seconds[next(iter(steps))], seconds[name], strict=True)),
+    } for steps in by_cell.values() for name in steps}
     if options.json:
         print(json.dumps(rows, indent=2))
         return
     print(f"hidden {options.hidden}, {options.streams} streams × {options.samples} samples, {os.cpu_count()} cores")
     for name, row in rows.items():
-        print(f"{name:20} {row['samples_per_s'] / 1e3:9.0f}k samples/s {row['ratio']:7.2f}×")
+        print(f"{name:24} {row['samples_per_s'] / 1e3:9.0f}k samples/s {row['ratio']:7.2f}×")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """Any model that the line knows (run folder, ``.keras``, ``.tflite``) as something that plays a track."""
 
-from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,45 +14,24 @@ from neuralpedal.device.stream import Report, stream
 Signal = NDArray[np.float32]
 
 
-class PlayableModel(ABC):
-    """A model with the rate that it was trained at and a description of what plays it."""
+class PlayableModel:
+    """A model in the engine that plays it.
 
-    sample_rate_hz: int
-    description: str
-
-    @abstractmethod
-    def play(self, dry: Signal, report: Report) -> Signal:
-        """Stream ``dry`` (T,) from zero state; float32 (T,)."""
-
-
-class EngineModel(PlayableModel):
-    """A ``.tflite`` in one of the device's engines."""
+    Attributes:
+        engine: see Engine.
+        sample_rate_hz: the rate that it was trained at.
+        description: of what plays it, for tables.
+    """
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self.engine = engine
         self.sample_rate_hz = engine.sample_rate_hz
         self.description = f"{engine.description}, blocks of {engine.block_size}"
 
     def play(self, dry: Signal, report: Report) -> Signal:
-        """See :class:`PlayableModel`."""
-        self._engine.reset()
-        return stream(self._engine, dry, report)
-
-
-class KerasModel(PlayableModel):
-    """A Keras model in TensorFlow."""
-
-    description = "keras"
-
-    def __init__(self, model: Any) -> None:
-        self._model = model
-        self.sample_rate_hz = model.spec.sample_rate_hz
-
-    def play(self, dry: Signal, report: Report) -> Signal:
-        """See :class:`PlayableModel`."""
-        wet: Signal = self._model.process(dry)
-        report(1.0)
-        return wet
+        """Stream ``dry`` (T,) from zero state; float32 (T,)."""
+        self.engine.reset()
+        return stream(self.engine, dry, report)
 
 
 def open_model(path: Path, engine: str, block_size: int) -> PlayableModel:
@@ -64,7 +41,7 @@ def open_model(path: Path, engine: str, block_size: int) -> PlayableModel:
         ModelFileError: nothing that can be played.
     """
     if path.suffix == ".tflite":
-        return EngineModel(open_engine(path, engine, block_size))
+        return PlayableModel(open_engine(path, engine, block_size))
     run = RunFolder(path)
     if path.is_dir() and not run.is_run():
         raise ModelFileError(f"{path}: holds no model.keras; is it a run folder of train?")
@@ -72,6 +49,7 @@ def open_model(path: Path, engine: str, block_size: int) -> PlayableModel:
         found = "no such file" if not path.exists() else "not a run folder, a .keras or a .tflite file"
         raise ModelFileError(f"{path}: {found}; give one of these")
     quiet_tensorflow()
+    from neuralpedal.cli.keras_engine import KerasEngine
     from neuralpedal.train.networks import load_model
 
-    return KerasModel(load_model(run.model if path.is_dir() else path))
+    return PlayableModel(KerasEngine(load_model(run.model if path.is_dir() else path), path.resolve().stem))

@@ -12,22 +12,24 @@ from neuralpedal.device.engine import ENGINES
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
-@click.option("--engine", type=click.Choice(ENGINES), default="litert", show_default=True)
-@click.option("--block", default=64, show_default=True, help="Samples per block; the sound does not depend on it.")
+@click.option("--engine", type=click.Choice(ENGINES), default="litert", show_default=True, help="For .tflite files.")
+@click.option("--block", default=64, show_default=True, help="Samples per block, for .tflite files; the sound does not "
+              "depend on it.")
 @click.option("--resample", is_flag=True, help="Convert the file to the model's rate and back if they differ.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
 def command(model: Path, source: Path, target: Path, engine: str, block: int, resample: bool, as_json: bool) -> None:
-    """Play IN through MODEL (a .tflite) into OUT (.wav as 32-bit float, or .flac).
+    """Play IN through MODEL (a .tflite, a run folder or .keras) into OUT (.wav as 32-bit float, or .flac).
 
     \b
     Examples:
       neuralpedal render sd1-pedal/sd1.w8.tflite guitar.wav pedal.wav
       neuralpedal render sd1-pedal/sd1.w8a8.tflite guitar44.wav pedal.wav --resample
+      neuralpedal render sd1 guitar.wav pedal.wav
     """
-    from neuralpedal.device.engine import open_engine
+    from neuralpedal.cli.model_source import open_model
     from neuralpedal.device.render import render_file
 
-    opened = open_engine(model, engine, block)
+    opened = open_model(model, engine, block).engine
     with progress_bar("rendering") as (report, _):
         rendering = render_file(opened, source, target, resample, report)
     if as_json:

@@ -8,6 +8,7 @@ import click
 
 from neuralpedal.cli.console import figure, note, print_json, print_table, progress_bar, steps, warn
 from neuralpedal.cli.quiet import quiet_tensorflow
+from neuralpedal.contract.spec import FAMILIES
 
 INTERRUPTED = 130
 
@@ -18,6 +19,8 @@ INTERRUPTED = 130
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Run folder to write.")
 @click.option("--recipe", default="standard", show_default=True, metavar="NAME|FILE.yaml",
               help="quick (3 min), standard (10 min), best (30 min), or a YAML file; options override it.")
+@click.option("--family", type=click.Choice(tuple(FAMILIES)), help="Kind of network.  [recipe: lstm]")
+@click.option("--frame", type=int, help="Samples that each output sample answers, for frame_lstm.  [default: 64]")
 @click.option("--hidden", type=int, help="Units per layer.  [recipe: 16]")
 @click.option("--layers", type=int, help="Recurrent layers, 1 or 2.  [recipe: 1]")
 @click.option("--minutes", type=float, help="Budget as wall time.  [recipe: 10]")
@@ -27,18 +30,23 @@ INTERRUPTED = 130
 @click.option("--overwrite", is_flag=True, help="Replace a run in --out.")
 @click.option("--align/--no-align", default=True, help="Correct latency, polarity and drift of WET.  [default: align]")
 @click.option("--json", "as_json", is_flag=True, help="Print the content of training.json.")
-def command(dry: Path, wet: Path, out: Path, recipe: str, hidden: int | None, layers: int | None,
-            minutes: float | None, epochs: int | None, seed: int | None, resume: bool, overwrite: bool,
-            align: bool, as_json: bool) -> int:
+def command(dry: Path, wet: Path, out: Path, recipe: str, family: str | None, frame: int | None, hidden: int | None,
+            layers: int | None, minutes: float | None, epochs: int | None, seed: int | None, resume: bool,
+            overwrite: bool, align: bool, as_json: bool) -> int:
     """Train a network on DRY (the guitar) and WET (the same take through the pedal).
 
     Both are mono WAV or FLAC of one sample rate, and are inspected first (see `inspect`).
     Ctrl-C keeps the best network so far; --resume goes on.
 
+    lstm, gru and rnn stream: their state is carried on from sample to sample. frame_lstm answers the last --frame
+    samples from zero state; the usual structures, layers×hidden/frame, are 1×16/32, 2×16/32, 1×16/64, 1×32/64 and
+    2×32/64.
+
     \b
     Examples:
       neuralpedal train dry.wav wet.wav --out sd1
       neuralpedal train dry.wav wet.wav --out sd1-32 --hidden 32 --minutes 15 --seed 1
+      neuralpedal train dry.wav wet.wav --out sd1-frame --family frame_lstm --layers 2 --hidden 16 --frame 32
       neuralpedal train dry.wav wet.wav --out sd1 --minutes 20 --resume
     """
     if minutes is not None and epochs is not None:
@@ -49,7 +57,10 @@ def command(dry: Path, wet: Path, out: Path, recipe: str, hidden: int | None, la
     from neuralpedal.train.recipe import read_recipe
     from neuralpedal.train.session import prepare_session
 
-    chosen = read_recipe(recipe, hidden_size=hidden, num_layers=layers, minutes=minutes, epochs=epochs, seed=seed)
+    chosen = read_recipe(recipe, family=family, frame_samples=frame, hidden_size=hidden, num_layers=layers,
+                         minutes=minutes, epochs=epochs, seed=seed)
+    if frame is not None and not FAMILIES[chosen.family].has_frame:
+        raise click.UsageError(f"--frame is for --family frame_lstm; {chosen.family} carries its state on")
     with steps("inspecting the recordings"):
         session = prepare_session(dry, wet, out, chosen, resume=resume, overwrite=overwrite, align=align)
     for warning in session.warnings:

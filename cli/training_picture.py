@@ -6,6 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from neuralpedal.contract.atomic import replacing
+from neuralpedal.contract.spec import make_spec
 
 _LADDER = ((0.01, "great"), (0.035, "not bad"), (0.1, "might be fine"))
 
@@ -26,9 +27,9 @@ def write_training_picture(path: Path, training: dict[str, Any]) -> None:
     rate = axes.twinx()
     rate.semilogy(minutes, [row["learning_rate"] for row in history], color="#e45756", linewidth=0.8)
     rate.set_ylabel("learning rate", color="#e45756")
-    network = training["network"]
-    axes.set(title=f"{network['family']} {network['num_layers']}×{network['hidden_size']}, best validation ESR "
-                   f"{training['esr_validation']:.4f}", xlabel="minutes", ylabel="ESR, validation part")
+    label = make_spec(**training["network"]).label
+    axes.set(title=f"{label}, best validation ESR {training['esr_validation']:.4f}", xlabel="minutes",
+             ylabel="ESR, validation part")
     axes.legend(loc="upper right")
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png")

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from scipy.signal import lfilter
 
+from neuralpedal.contract.errors import SpecError
 from neuralpedal.contract.metrics import esr
 from neuralpedal.train.loss import ENERGY_FLOOR_SHARE, EsrLoss
 from neuralpedal.train.recipe import read_recipe
@@ -33,6 +34,28 @@ def test_emphasized_esr_equals_the_metric_of_filtered_signals() -> None:
     target, prediction = _tensors()
     filtered = [lfilter([1, -0.85], [1], t.numpy()[:, :, 0], axis=1)[:, 1:].ravel() for t in (target, prediction)]
     assert float(_loss(emphasized_esr_weight=1.0)(target, prediction)) == pytest.approx(esr(*filtered), rel=1e-4)
+
+
+def test_the_spectral_distance_of_a_wrong_gain_is_the_gain() -> None:
+    # Convergence |1 − g| and log distance |ln g|, at every window: known in closed form.
+    target, _ = _tensors()
+    distance = float(_loss(mr_stft_weight=1.0)(target, 0.8 * target))
+    assert distance == pytest.approx(0.2 - np.log(0.8), rel=1e-4)
+
+
+def test_the_spectral_distance_forgives_polarity_and_is_finite_on_silence() -> None:
+    target, _ = _tensors()
+    assert float(_loss(mr_stft_weight=1.0)(target, -target)) == pytest.approx(0.0, abs=1e-5)
+    loss, silence = _loss(power=0.04, mr_stft_weight=1.0), tf.zeros((2, 300, 1))
+    prediction = tf.Variable(silence + 0.01)
+    with tf.GradientTape() as tape:
+        value = loss(silence, prediction)
+    assert np.isfinite(float(value)) and np.all(np.isfinite(tape.gradient(value, prediction)))
+
+
+def test_chunks_without_a_spectrum_are_refused() -> None:
+    with pytest.raises(SpecError, match=r"mr_stft_weight needs chunks of 64 samples or more \(found 32\)"):
+        read_recipe(None, mr_stft_weight=0.1, chunk_samples=32)
 
 
 def test_offsets_of_opposite_sign_in_two_streams_do_not_cancel() -> None:

@@ -10,21 +10,34 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from neuralpedal.contract.errors import ModelFileError, OutputError, SpecError, TrainingError
 from neuralpedal.contract.pair import read_pair
 from neuralpedal.contract.run_folder import RunFolder
+from neuralpedal.contract.spec import make_spec
+from neuralpedal.contract.weights import random_weights
+from neuralpedal.train.checkpoint import TrainingState
 from neuralpedal.train.dataset import split_pair
 from neuralpedal.train.networks import load_model
 from neuralpedal.train.recipe import Recipe, read_recipe
 from neuralpedal.train.session import prepare_session
 from neuralpedal.train.trainer import Trainer
+from neuralpedal.train.weight_grid import on_grid
 
 SMALL = {"hidden_size": 4, "streams": 8, "chunk_samples": 256, "chunks_per_segment": 4, "warm_up_samples": 256}
 
 
 def _recipe(epochs: int, **fields: Any) -> Recipe:
     return read_recipe(None, epochs=epochs, **{**SMALL, **fields})
+
+
+FAMILY_FIELDS: dict[str, dict[str, Any]] = {
+    "gru": {"family": "gru", "chunk_samples": 128, "warm_up_samples": 64},
+    "rnn": {"family": "rnn", "chunk_samples": 128, "warm_up_samples": 64},
+    "frame_lstm": {"family": "frame_lstm", "frame_samples": 8, "streams": 32, "chunk_samples": 64,
+                   "chunks_per_segment": 1, "warm_up_samples": 7},
+}
 
 
 def _train(paths: tuple[Path, Path], out: Path, recipe: Recipe, **options: bool) -> dict[str, Any]:
@@ -103,6 +116,42 @@ def test_a_resumed_training_equals_one_that_was_never_interrupted(
     assert resumed.digest() == uninterrupted.digest()
 
 
+@pytest.mark.parametrize("family", FAMILY_FIELDS)
+def test_every_family_learns_and_its_run_folder_says_what_it_is(
+    family: str, pair_paths: tuple[Path, Path], tmp_path: Path
+) -> None:
+    recipe = _recipe(2, **FAMILY_FIELDS[family])
+    training = _train(pair_paths, tmp_path / "run", recipe)
+    assert training["validation"]["esr"] < 0.5 and training["int8_weights"]
+    model = load_model(tmp_path / "run" / "model.keras")
+    assert model.spec == make_spec(**training["network"]) == recipe.network(48_000)
+    assert training["num_parameters"] == model.count_params()
+    assert read_recipe(tmp_path / "run" / "recipe.yaml") == recipe
+    for weight, is_matrix in zip(model.get_weights(), model.is_matrix, strict=True):
+        if is_matrix:
+            np.testing.assert_allclose(on_grid(tf.constant(weight)), weight, rtol=1e-6)
+
+
+@pytest.mark.parametrize("family", ["gru", "frame_lstm"])
+def test_a_resumed_training_of_another_family_equals_one_that_was_never_interrupted(
+    family: str, pair_paths: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("neuralpedal.train.trainer.SAMPLES_BETWEEN_VALIDATIONS", 1)
+    monkeypatch.setattr("neuralpedal.train.trainer.VALIDATION_WARM_UP_SAMPLES", 64)
+    fields = {**FAMILY_FIELDS[family], "streams": 64}
+
+    def stop(progress: Any) -> None:
+        if progress.epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare_session(*pair_paths, tmp_path / "run", _recipe(3, **fields)).train(stop)
+    _train(pair_paths, tmp_path / "run", _recipe(3, **fields), resume=True)
+    _train(pair_paths, tmp_path / "whole", _recipe(3, **fields))
+    resumed, whole = (load_model(tmp_path / name / "model.keras").network_weights() for name in ("run", "whole"))
+    assert resumed.digest() == whole.digest()
+
+
 def test_an_interrupt_before_the_first_validation_still_keeps_a_model(
     pair_paths: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -162,6 +211,25 @@ def test_a_loss_that_is_no_number_is_rolled_back_at_half_the_rate(pair_paths: tu
     assert trainer.state.learning_rate_scale == 0.5
     assert np.isfinite(trainer.state.best_esr)
     trainer.best_model().network_weights()
+
+
+def test_a_network_that_derails_goes_back_to_its_best_and_on_at_half_the_rate(
+    pair_paths: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("neuralpedal.train.trainer.SAMPLES_BETWEEN_VALIDATIONS", 1)
+    recipe = _recipe(6, int8_weights_from=1.0)
+    trainer = Trainer(recipe, recipe.network(48_000), split_pair(read_pair(*pair_paths), 0.1), "dry.wav")
+    esrs: list[float] = []
+
+    def throw_off(state: TrainingState) -> None:
+        esrs.append(state.best_esr)
+        if len(esrs) == 3:
+            trainer.model.assign(random_weights(trainer.model.spec, seed=5, scale=9.0))
+
+    trainer.run(lambda progress: None, throw_off)
+    assert trainer.state.learning_rate_scale == 0.5
+    assert len(trainer.state.history) == 5, "the derailed validation leaves no row"
+    assert max(row["esr_validation"] for row in trainer.state.history[3:]) < 2 * esrs[2]
 
 
 def test_a_training_that_never_gives_a_number_says_so(pair_paths: tuple[Path, Path], tmp_path: Path) -> None:

@@ -13,10 +13,13 @@ from hypothesis.extra.numpy import arrays
 from neuralpedal.contract.manifest import Manifest
 from neuralpedal.contract.network_file import read_weights
 from neuralpedal.contract.pair import read_pair
+from neuralpedal.contract.spec import make_spec
 from neuralpedal.contract.tflite_file import read_tflite
+from neuralpedal.contract.weights import random_weights
 from neuralpedal.convert.float_graph import build_w8
 from neuralpedal.convert.weight_quantization import quantize_per_channel
 from neuralpedal.train.dataset import split_pair
+from neuralpedal.train.networks.pedal_model import build_model
 from neuralpedal.train.recipe import read_recipe
 from neuralpedal.train.trainer import Trainer
 from neuralpedal.train.weight_grid import STEPS, on_grid, snap
@@ -48,9 +51,35 @@ def test_the_gradient_passes_through_the_rounding() -> None:
     np.testing.assert_array_equal(tape.gradient(loss, matrix), np.full((4, 3), 3.0))
 
 
-def test_biases_are_not_snapped() -> None:
-    bias = np.array([0.1234567, 1.0], np.float32)
-    assert snap([bias])[0] is bias
+@pytest.mark.parametrize(("family", "frame"), [("lstm", None), ("gru", None), ("rnn", None), ("frame_lstm", 4)])
+def test_all_matrices_are_snapped_and_no_bias_whatever_its_shape(family: str, frame: int | None) -> None:
+    spec = make_spec(family=family, frame_samples=frame, hidden_size=5, num_layers=2)
+    model = build_model(spec)
+    model.assign(random_weights(spec, seed=0))
+    before = model.network_weights()
+    model.set_weights(snap(model.get_weights(), model.is_matrix))
+    after = model.network_weights()
+    for old, new in zip(before.layers, after.layers, strict=True):
+        assert np.any(new.recurrent_kernel != old.recurrent_kernel)
+        np.testing.assert_array_equal(new.kernel, on_grid(tf.constant(old.kernel)))
+        np.testing.assert_array_equal(new.recurrent_kernel, on_grid(tf.constant(old.recurrent_kernel)))
+        np.testing.assert_array_equal(new.bias, old.bias)
+    np.testing.assert_array_equal(after.head_kernel, on_grid(tf.constant(before.head_kernel)))
+    np.testing.assert_array_equal(after.head_bias, before.head_bias)
+
+
+@pytest.mark.parametrize(("family", "frame"), [("lstm", None), ("gru", None), ("rnn", None), ("frame_lstm", 4)])
+def test_a_network_that_views_its_matrices_on_the_grid_plays_as_a_snapped_one(family: str, frame: int | None) -> None:
+    spec = make_spec(family=family, frame_samples=frame, hidden_size=5, num_layers=2)
+    model, dry = build_model(spec), np.random.default_rng(0).normal(0, 0.3, 50).astype(np.float32)
+    model.assign(random_weights(spec, seed=0))
+    free = model.process(dry)
+    model.view_matrices(on_grid)
+    viewed = model.process(dry)
+    model.view_matrices(tf.convert_to_tensor)
+    model.set_weights(snap(model.get_weights(), model.is_matrix))
+    np.testing.assert_allclose(viewed, model.process(dry), atol=1e-6)
+    assert np.max(np.abs(viewed - free)) > 1e-5
 
 
 @pytest.mark.parametrize(("start", "lossless"), [(0.5, True), (1.0, False)])

@@ -1,20 +1,25 @@
-"""The training loss: ESR with pre-emphasis, plain ESR and a DC term, safe on silence.
+"""The training loss: ESR with pre-emphasis, plain ESR, a DC term and the distance of spectra, safe on silence.
 
-Source: Wright et al. 2020 (ESR with pre-emphasis, DC). ESR divides by the target's energy, and a silent window would
-divide by nothing; here the energy is that of the whole batch and never counts as less than a hundredth of the
-recording's mean, so that rests pull towards silence without drowning everything else.
+Sources: Wright et al. 2020 (ESR with pre-emphasis, DC); Yamamoto, Song, Kim 2020 (multi-resolution STFT). ESR divides
+by the target's energy, and a silent window would divide by nothing; here the energy is that of the whole batch and
+never counts as less than a hundredth of the recording's mean, so that rests pull towards silence without drowning
+everything else.
 """
 
 from typing import Any
 
 import tensorflow as tf
 
-from neuralpedal.train.recipe import Recipe
+from neuralpedal.train.recipe import SHORTEST_SPECTRUM_SAMPLES, Recipe
 
 Tensor = Any
 
 ENERGY_FLOOR_SHARE = 0.01
 """Smallest denominator, as a share of the recording's mean energy."""
+
+STFT_WINDOWS = (SHORTEST_SPECTRUM_SAMPLES, 128, 256)
+"""Hann windows of the spectral distance, in samples, each with a hop of a quarter: short enough for a short chunk,
+where contract.spectral_metrics has a whole take."""
 
 
 class EsrLoss:
@@ -41,7 +46,21 @@ class EsrLoss:
         if self._recipe.dc_weight:
             # Per stream: offsets of opposite sign in two streams are two errors, not none.
             loss += self._recipe.dc_weight * tf.reduce_mean(tf.square(tf.reduce_mean(error, axis=1))) / power
+        if self._recipe.mr_stft_weight:
+            loss += self._recipe.mr_stft_weight * self._spectral_distance(target[..., 0], prediction[..., 0])
         return loss
+
+    def _spectral_distance(self, target: Tensor, prediction: Tensor) -> Tensor:
+        """Spectral convergence plus the mean distance of log magnitudes, the mean over all windows that fit."""
+        windows = [window for window in STFT_WINDOWS if window <= target.shape[1]]
+        terms = []
+        for window in windows:
+            # Power below the floor of silence counts as that: the logarithm of nothing pulls without end.
+            power = (tf.square(tf.abs(tf.signal.stft(track, window, window // 4))) for track in (target, prediction))
+            wanted, found = (tf.sqrt(each + window * self._floor) for each in power)
+            terms.append(tf.norm(wanted - found) / tf.norm(wanted)
+                         + tf.reduce_mean(tf.abs(tf.math.log(wanted / found))))
+        return tf.add_n(terms) / len(terms)
 
     def _emphasized_esr(self, target: Tensor, error: Tensor) -> Tensor:
         power = tf.maximum(tf.reduce_mean(tf.square(self._emphasize(target))), self._emphasized_floor)

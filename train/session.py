@@ -182,7 +182,8 @@ def _check_writable(folder: Path) -> None:
 
 def _fingerprint(recipe: Recipe, digests: dict[str, str], alignment: Alignment) -> str:
     """Which training a checkpoint belongs to: recipe without its budget, both recordings and how they are aligned."""
-    fields = recipe.model_dump_json(exclude=_BUDGET_FIELDS)
+    # Without fields that are None: a field that a later version adds must not end yesterday's training.
+    fields = recipe.model_dump_json(exclude=_BUDGET_FIELDS, exclude_none=True)
     aligned = "" if alignment.is_identity else alignment.model_dump_json()
     return hashlib.sha256((fields + digests["dry_sha256"] + digests["wet_sha256"] + aligned).encode()).hexdigest()
 

@@ -19,8 +19,9 @@ from neuralpedal.contract.spec import NetworkSpec
 from neuralpedal.train.checkpoint import TrainingState
 from neuralpedal.train.dataset import SegmentSampler, Split, validation_lanes
 from neuralpedal.train.loss import EsrLoss
-from neuralpedal.train.native.kernel import KernelUnavailableError
-from neuralpedal.train.networks.pedal_model import PedalModel, States, build_model
+from neuralpedal.train.native.library import KernelUnavailableError
+from neuralpedal.train.networks.pedal_model import PedalModel, build_model
+from neuralpedal.train.networks.recurrent_stack import States
 from neuralpedal.train.recipe import Recipe
 from neuralpedal.train.weight_grid import on_grid, snap
 
@@ -28,6 +29,9 @@ VALIDATION_LANES = 32
 VALIDATION_WARM_UP_SAMPLES = 4096
 SAMPLES_BETWEEN_VALIDATIONS = 12_000_000
 """Short takes have short epochs: validating after each would cost more than training."""
+DERAILED = 5.0
+"""A validation this many times worse than the best so far: steps were too large, and units may be stuck at ±1 for good.
+A training that goes well stays within a factor of three."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +72,10 @@ class Trainer:
     def __init__(self, recipe: Recipe, spec: NetworkSpec, split: Split, source: str,
                  state: TrainingState | None = None) -> None:
         self.recipe = recipe
-        self._split = split
         self._source = source
         self._sampler = SegmentSampler(split, recipe, source)
+        self._validation_dry, self._validation_wet = validation_lanes(split, VALIDATION_LANES,
+                                                                      VALIDATION_WARM_UP_SAMPLES)
         self._epochs_between_validations = max(1, round(SAMPLES_BETWEEN_VALIDATIONS / len(split.train_dry)))
         keras.utils.set_random_seed(recipe.seed)
         self.model = build_model(spec, lanes=2 if recipe.streams % 2 == 0 else 1)
@@ -136,7 +141,7 @@ class Trainer:
 
     def _compile(self) -> None:
         self._update = tf.function(self._update_eagerly, reduce_retracing=True)
-        self._warm_up = tf.function(lambda dry: self.model.stream(dry, self.model.zero_states(self.recipe.streams))[1])
+        self._warm_up = tf.function(lambda dry: self.model.warm_up(dry, self.model.zero_states(self.recipe.streams)))
         self._predict = tf.function(lambda dry: self.model(dry))
 
     def _choose_grid(self, fraction: float) -> None:
@@ -183,10 +188,11 @@ class Trainer:
         return loss, after
 
     def _roll_back(self) -> None:
-        """A loss that is no number poisons every weight: go back to the last good ones at half the rate."""
+        """Go back to the last good weights at half the rate, onwards through other segments."""
         self.state.learning_rate_scale *= 0.5
         if self.state.weights:
             self._load(self.state.weights, self.state.optimizer)
+            self.state.rng = dict(self._rng.bit_generator.state)
         else:
             keras.utils.set_random_seed(self.recipe.seed)
             fresh = build_model(self.model.spec)
@@ -194,26 +200,31 @@ class Trainer:
                        [np.zeros(v.shape, v.dtype) for v in self._optimizer.variables])
 
     def _validate(self, loss: float, fraction: float) -> None:
-        dry, wet = validation_lanes(self._split, VALIDATION_LANES, VALIDATION_WARM_UP_SAMPLES)
-        prediction = self._predict(tf.constant(dry[:, :, np.newaxis])).numpy()[:, VALIDATION_WARM_UP_SAMPLES:, 0]
-        self._last_esr = esr(wet.ravel(), prediction.ravel()) if np.all(np.isfinite(prediction)) else math.inf
-        if not math.isfinite(self._last_esr):
+        dry, state = tf.constant(self._validation_dry[:, :, np.newaxis]), self.state
+        prediction = self._predict(dry).numpy()[:, VALIDATION_WARM_UP_SAMPLES:, 0]
+        self._last_esr = (esr(self._validation_wet.ravel(), prediction.ravel())
+                          if np.all(np.isfinite(prediction)) else math.inf)
+        if not math.isfinite(self._last_esr) or self._is_derailed():
+            self.improved = False
             self._roll_back()
             return
-        state = self.state
         state.weights = [np.array(variable) for variable in self.model.weights]
         state.optimizer = [np.array(variable) for variable in self._optimizer.variables]
         state.rng = dict(self._rng.bit_generator.state)
         # The first network on the grid replaces the best free one, whose int8 form would be worse than it looks.
         if self._on_grid != state.on_grid or self._last_esr < state.best_esr:
             state.best_esr, state.on_grid = self._last_esr, self._on_grid
-            state.best_weights = snap(state.weights) if self._on_grid else state.weights
+            state.best_weights = snap(state.weights, self.model.is_matrix) if self._on_grid else state.weights
             self.improved = True
         else:
             self.improved = False
         state.history.append({"epoch": state.epoch, "elapsed_s": round(state.elapsed_s, 3), "loss": loss,
                               "learning_rate": self._learning_rate(fraction), "int8_weights": self._on_grid,
                               "esr_validation": self._last_esr})
+
+    def _is_derailed(self) -> bool:
+        # The step onto the grid makes any network worse, and is no mistake.
+        return self._on_grid == self.state.on_grid and self._last_esr > DERAILED * self.state.best_esr
 
     def _restore(self, state: TrainingState) -> None:
         self._load(state.weights, state.optimizer)

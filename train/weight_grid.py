@@ -26,6 +26,7 @@ def on_grid(matrix: Tensor) -> Tensor:
     return matrix + tf.stop_gradient(tf.round(matrix / scale) * scale - matrix)
 
 
-def snap(weights: list[np.ndarray]) -> list[np.ndarray]:
-    """A model's weights with every matrix on its grid; biases (vectors) stay as they are."""
-    return [on_grid(tf.constant(array)).numpy() if array.ndim == 2 else array for array in weights]
+def snap(weights: list[np.ndarray], is_matrix: list[bool]) -> list[np.ndarray]:
+    """A model's weights with every matrix on its grid (``PedalModel.is_matrix``); biases stay as they are."""
+    return [on_grid(tf.constant(array)).numpy() if matrix else array
+            for array, matrix in zip(weights, is_matrix, strict=True)]

@@ -1,6 +1,8 @@
-"""Keras networks behind one spec: one builder per family."""
+"""Keras networks behind one spec: a layer for every cell, a player for every way of being fed."""
 
 from neuralpedal.train.networks.fused_lstm import FusedLSTM
+from neuralpedal.train.networks.gru_layer import GruLayer
 from neuralpedal.train.networks.pedal_model import PedalModel, load_model
+from neuralpedal.train.networks.rnn_layer import RnnLayer
 
-__all__ = ["FusedLSTM", "PedalModel", "load_model"]
+__all__ = ["FusedLSTM", "GruLayer", "PedalModel", "RnnLayer", "load_model"]

@@ -1,5 +1,7 @@
 """The Keras model of a pedal: recurrent layers, a linear head, and the input added to the output.
 
+A family decides what the layers are made of and how they are fed; all else is the same for every network.
+
 A subclass of keras.Model built from a spec alone, so that ``model.keras`` carries everything (the sample rate
 included) and opens with plain ``keras.models.load_model`` once this module was imported.
 """
@@ -16,11 +18,19 @@ from neuralpedal.contract.atomic import replacing
 from neuralpedal.contract.errors import ModelFileError, PedalError
 from neuralpedal.contract.spec import NetworkSpec, make_spec
 from neuralpedal.contract.weights import NetworkWeights, RecurrentWeights
-from neuralpedal.train.native.lstm_op import native_lstm
+from neuralpedal.train.native.recurrent_op import native_recurrent
+from neuralpedal.train.networks.framing import Framing
 from neuralpedal.train.networks.fused_lstm import FusedLSTM
+from neuralpedal.train.networks.gru_layer import GruLayer
+from neuralpedal.train.networks.recurrent_layer import RecurrentLayer
+from neuralpedal.train.networks.recurrent_stack import RecurrentStack, States
+from neuralpedal.train.networks.rnn_layer import RnnLayer
+from neuralpedal.train.networks.streaming import Streaming
 
 Tensor = Any
-States = list[tuple[Tensor, Tensor]]
+
+LAYERS: dict[str, type[RecurrentLayer]] = {"lstm": FusedLSTM, "gru": GruLayer, "rnn": RnnLayer}
+"""What builds a layer of each cell."""
 
 
 @keras.saving.register_keras_serializable(package="neuralpedal")
@@ -35,11 +45,12 @@ class PedalModel(keras.Model):
     def __init__(self, spec: NetworkSpec | dict[str, Any], lanes: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.spec = spec if isinstance(spec, NetworkSpec) else make_spec(**spec)
-        self.recurrent = [
-            FusedLSTM(self.spec.hidden_size, lanes=lanes, name=f"lstm_{index}") for index in range(self.spec.num_layers)
-        ]
+        cell = self.spec.kind.cell
+        self.recurrent = [LAYERS[cell](self.spec.hidden_size, lanes=lanes, name=f"{cell}_{index}")
+                          for index in range(self.spec.num_layers)]
         self.head = keras.layers.Dense(1, name="head")
-        self._matrix_view: Callable[[Tensor], Tensor] = tf.convert_to_tensor
+        self._stack = RecurrentStack(self.recurrent, self.head)
+        self._player = _choose_player(self.spec, self._stack)
 
     def build(self, input_shape: Any) -> None:
         """Create all weights; the shape is always (B, T, 1)."""
@@ -51,43 +62,62 @@ class PedalModel(keras.Model):
             self.head.build((None, None, self.spec.hidden_size))
         self.built = True
 
+    @property
+    def is_matrix(self) -> list[bool]:
+        """For each of ``weights``, whether it is a matrix (which has a grid) or a bias, whatever its shape."""
+        matrices = {id(matrix) for matrix in self._stack.matrices}
+        return [id(weight) in matrices for weight in self.weights]
+
+    @property
+    def samples_at_once(self) -> int:
+        """How much of one track :meth:`stream` should be given at most, so that memory stays bounded."""
+        return self._player.samples_at_once
+
     def call(self, inputs: Tensor) -> Tensor:
         """One shot from zero state."""
-        return self.stream(inputs, self.zero_states(tf.shape(inputs)[0]))[0]
+        output = self._player.one_shot(inputs, self.zero_states(tf.shape(inputs)[0]))
+        return output + inputs if self.spec.skip else output
 
     def stream(self, inputs: Tensor, states: States) -> tuple[Tensor, States]:
-        """The output of ``inputs`` (B, T, 1) when the network is in ``states``, and the states afterwards."""
-        signal, after = inputs, []
-        for layer, state in zip(self.recurrent[:-1], states[:-1], strict=True):
-            signal, *last = layer.run(signal, state)
-            after.append(tuple(last))
-        head = self._matrix_view(tf.convert_to_tensor(self.head.kernel))
-        signal, *last = self.recurrent[-1].run_with_head(signal, states[-1], head)
-        after.append(tuple(last))
-        output = signal + self.head.bias
+        """The output of ``inputs`` (B, T, 1) when the network is in ``states``, and the states afterwards.
+
+        A network with a frame computes all B·T frames as one batch: its caller keeps the memory bounded.
+        """
+        output, after = self._player.run(inputs, states)
         return (output + inputs if self.spec.skip else output), after
 
+    def answer(self, frames: Tensor) -> Tensor:
+        """The last output sample (N, 1) of each of N stretches of audio (N, F, 1), from zero state.
+
+        All that a network with a frame computes; for one that streams, its output F − 1 samples after it woke up.
+        """
+        output = self._stack.last_output(frames)
+        return output + frames[:, -1] if self.spec.skip else output
+
+    def warm_up(self, inputs: Tensor, states: States) -> States:
+        """The states after ``inputs`` (B, T, 1), where the output is of no interest."""
+        return self._player.warm_up(inputs, states)
+
     def zero_states(self, batch: Any) -> States:
-        """(h, c) of zeros for every recurrent layer, each (batch, H)."""
-        return [(tf.zeros((batch, self.spec.hidden_size)),) * 2 for _ in self.recurrent]
+        """States before the first sample: a list of tuples of arrays, batch first, all zero."""
+        return self._player.zero_states(batch)
 
     def view_matrices(self, view: Callable[[Tensor], Tensor]) -> None:
         """Compute with ``view(matrix)`` instead of every weight matrix; compiled functions must be traced anew."""
-        self._matrix_view = view
-        for layer in self.recurrent:
-            layer.matrix_view = view
+        self._stack.view_matrices(view)
 
     def use_native(self) -> None:
         """Run the recurrent layers in compiled C. Raises KernelUnavailableError where that cannot be."""
-        ops = [native_lstm(size, self.spec.hidden_size) for size in self.spec.layer_input_sizes]
+        ops = [native_recurrent(self.spec.kind.cell, size, self.spec.hidden_size) for size in
+               self.spec.layer_input_sizes]
         for layer, op in zip(self.recurrent, ops, strict=True):
             layer.native = op
 
-    def process(self, samples: np.ndarray, chunk: int = 48_000) -> np.ndarray:
+    def process(self, samples: np.ndarray, chunk: int | None = None) -> np.ndarray:
         """Stream one track (T,) from zero state; float32 (T,). Chunks bound the memory, the result does not change."""
-        states, outputs = self.zero_states(1), []
-        for start in range(0, len(samples), chunk):
-            block = tf.constant(samples[np.newaxis, start : start + chunk, np.newaxis], tf.float32)
+        size, states, outputs = chunk or self.samples_at_once, self.zero_states(1), []
+        for start in range(0, len(samples), size):
+            block = tf.constant(samples[np.newaxis, start : start + size, np.newaxis], tf.float32)
             output, states = self.stream(block, states)
             outputs.append(output.numpy()[0, :, 0])
         return np.concatenate(outputs) if outputs else np.zeros(0, np.float32)
@@ -112,6 +142,10 @@ class PedalModel(keras.Model):
     def get_config(self) -> dict[str, Any]:
         """Keras configuration: the spec is all."""
         return {"spec": self.spec.model_dump(mode="json"), "name": self.name}
+
+
+def _choose_player(spec: NetworkSpec, stack: RecurrentStack) -> Streaming | Framing:
+    return Framing(stack, spec.frame_samples, spec.hidden_size) if spec.frame_samples else Streaming(stack)
 
 
 def build_model(spec: NetworkSpec, lanes: int = 1) -> PedalModel:
