@@ -21,6 +21,7 @@ COMMANDS = {
     "convert": "Quantize a trained network to .tflite pedals and measure what that costs.",
     "render": "Play a file through a model into another file.",
     "profile": "Time a model block by block.",
+    "study": "Run the study of 2022 again: LSTMs by frames beside streaming ones, as a page with figures and audio.",
     "doctor": "Say what this machine can do: interpreters, packages, versions.",
 }
 """Command names with their one-line help: ``--help`` must not import anything heavy."""

@@ -21,7 +21,8 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
                               "mido"}),
     "firmware_bridge": ({"contract"}, {"numpy", "serial"}),
     "cli": ({"contract", "train", "convert", "device", "firmware_bridge"},
-            {"numpy", "scipy", "click", "rich", "matplotlib", "tensorflow"}),
+            {"numpy", "scipy", "click", "rich", "matplotlib", "tensorflow", "keras", "soundfile", "soxr", "pydantic",
+             "yaml", "jinja2"}),
 }
 BARRED_NAMES = {"utils", "helpers", "common", "misc"}
 

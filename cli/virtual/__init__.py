@@ -1,0 +1,1 @@
+"""Circuits that exist only as code, for targets that need no recording."""
