@@ -23,7 +23,8 @@ from neuralpedal.device.profile import profile
 
 BLOCK_SAMPLES = 64
 _ROUNDS = 5
-_KERAS_FRAMES = 1024
+_KERAS_FRAMES_PER_SECOND = 8192
+_LEAST_KERAS_FRAMES = 512
 _KERAS_ROUNDS = 3
 
 
@@ -41,7 +42,8 @@ def measure_costs(plan: Plan, report: Callable[[float], None]) -> list[dict[str,
         for index, engine in enumerate(engines):
             engine.run(seconds)
             report((turn * len(cells) + index + 1) / (len(cells) * _ROUNDS))
-    return [_row(cell, engine) for cell, engine in zip(cells, engines, strict=True)]
+    frames = max(_LEAST_KERAS_FRAMES, round(plan.timing_seconds * _KERAS_FRAMES_PER_SECOND))
+    return [_row(cell, engine, frames) for cell, engine in zip(cells, engines, strict=True)]
 
 
 class _Timed:
@@ -64,8 +66,8 @@ class _Timed:
         return min(self._us_per_block) / BLOCK_SAMPLES
 
 
-def _row(cell: Cell, timed: _Timed) -> dict[str, Any]:
-    keras_us = _keras_us_per_sample(cell) if isinstance(cell, FrameCell) else None
+def _row(cell: Cell, timed: _Timed, keras_frames: int) -> dict[str, Any]:
+    keras_us = _keras_us_per_sample(cell, keras_frames) if isinstance(cell, FrameCell) else None
     return {
         "kind": cell.spec.family, "structure": cell.structure, "num_parameters": cell.spec.num_parameters,
         "macs_per_sample": cell.macs_per_sample, "litert_us_per_sample": timed.us_per_sample,
@@ -74,15 +76,15 @@ def _row(cell: Cell, timed: _Timed) -> dict[str, Any]:
     }
 
 
-def _keras_us_per_sample(cell: FrameCell) -> float:
+def _keras_us_per_sample(cell: FrameCell, count: int) -> float:
     """`predict` with its default batch of 32 over as many windows as there are samples."""
     layers = [keras.layers.LSTM(cell.units, return_sequences=index < cell.layers - 1) for index in range(cell.layers)]
     model = keras.Sequential([keras.layers.Input((cell.frame, 1)), *layers, keras.layers.Dense(1)])
-    frames = np.zeros((_KERAS_FRAMES, cell.frame, 1), np.float32)
+    frames = np.zeros((count, cell.frame, 1), np.float32)
     model.predict(frames[:64], verbose=0)
     seconds = []
     for _ in range(_KERAS_ROUNDS):
         begun = time.perf_counter()
         model.predict(frames, verbose=0)
         seconds.append(time.perf_counter() - begun)
-    return 1e6 * min(seconds) / _KERAS_FRAMES
+    return 1e6 * min(seconds) / count
