@@ -6,15 +6,12 @@ The recording is polarity-inverted, leads by 9 samples and has a noise floor tha
     python benchmarks/ds1.py --minutes 10 --out DIR
 """
 
-import argparse
-import os
 from pathlib import Path
-
-from sd1 import ROOT, neuralpedal
 
 from neuralpedal.contract.alignment import Alignment
 from neuralpedal.contract.audio import write_recording
 from neuralpedal.contract.pair import read_pair
+from sd1 import DATA, neuralpedal, read_options
 
 TRAIN_SECONDS, TEST_SECONDS = 16, 5
 
@@ -41,13 +38,7 @@ def cut_test(folder: Path, data: Path, aligned: Alignment) -> tuple[Path, Path]:
 
 def main() -> None:
     """Entry point."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--hidden", type=int, default=16)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args()
-    data = Path(os.environ.get("NEURALPEDAL_DATA", ROOT.parent / "shared" / "data")) / "ds1"
+    options, data = read_options(__doc__, minutes=10.0), DATA / "ds1"
     options.out.mkdir(parents=True, exist_ok=True)
     inspection = neuralpedal("inspect", data / "dry.flac", data / "wet.flac")
     run = options.out / f"ds1-{options.hidden}"

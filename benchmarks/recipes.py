@@ -8,12 +8,11 @@ stands beside it as the share of the first one's time, which does.
 """
 
 import argparse
-import os
 import time
-from pathlib import Path
 from typing import Any
 
 from neuralpedal.cli.quiet import quiet_tensorflow
+from sd1 import DATA
 
 quiet_tensorflow()
 
@@ -24,7 +23,6 @@ from neuralpedal.train.dataset import split_pair  # noqa: E402
 from neuralpedal.train.recipe import read_recipe  # noqa: E402
 from neuralpedal.train.trainer import Trainer  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[1]
 VARIANTS: dict[str, dict[str, Any]] = {
     "as-shipped": {},
     "rate-4e-3": {"learning_rate": 4e-3},
@@ -68,9 +66,8 @@ def main() -> None:
     parser.add_argument("--seeds", default="0", help="comma-separated")
     parser.add_argument("--only", default=",".join(VARIANTS), help=f"of {', '.join(VARIANTS)}")
     options = parser.parse_args()
-    data = Path(os.environ.get("NEURALPEDAL_DATA", ROOT.parent / "shared" / "data")) / "sd1"
-    pair = read_pair(data / "dry_train.flac", data / "wet_train.flac")
-    test = read_pair(data / "dry_test.flac", data / "wet_test.flac")
+    pair, test = (read_pair(*(DATA / "sd1" / f"{track}_{part}.flac" for track in ("dry", "wet")))
+                  for part in ("train", "test"))
     network = {"hidden_size": options.hidden, "num_layers": options.layers}
     print(f"lstm {options.layers}×{options.hidden}, {options.epochs} epochs each, judged on the test take")
     print(f"{'variant':22} {'seed':>4} {'ESR':>9} {'pre-emph.':>9} {'MR-STFT':>8} {'valid.':>9} {'time':>6}")

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+DATA = Path(os.environ.get("NEURALPEDAL_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 FLOAT_TARGET_ESR = 0.035
 W8_TARGET_SHARE = 0.02
 
@@ -51,16 +51,20 @@ def print_rows(rows: dict[str, dict[str, Any]]) -> None:
         print(f"{name:8} {row['esr']:9.5f} {row['esr_pre_emphasis']:13.5f} {row['mae']:8.5f} {row['r2']:8.5f} {cost}")
 
 
-def main() -> None:
-    """Entry point."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=5.0)
+def read_options(description: str | None, minutes: float) -> argparse.Namespace:
+    """What a benchmark of one recording is told: minutes, hidden, seed, out."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=minutes)
     parser.add_argument("--hidden", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args()
-    data = Path(os.environ.get("NEURALPEDAL_DATA", ROOT.parent / "shared" / "data")) / "sd1"
-    rows = measure(data, options.out, options.hidden, options.minutes, options.seed)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Entry point."""
+    options = read_options(__doc__, minutes=5.0)
+    rows = measure(DATA / "sd1", options.out, options.hidden, options.minutes, options.seed)
     print_rows(rows)
     checks = {
         f"float ESR ≤ {FLOAT_TARGET_ESR}": rows["keras"]["esr"] <= FLOAT_TARGET_ESR,

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from damage import damaged_bytes, damaged_words
 from frame_pedals import SCHEMES, frame_model, frame_weights, write_frame_model
 from neuralpedal.contract.errors import ModelFileError
 from neuralpedal.contract.manifest import Manifest
@@ -139,23 +139,13 @@ def test_a_file_cut_at_any_length_is_refused(damaged_path, scheme):
     assert [length for length in lengths if plays_or_is_refused(damaged_path, model[:length])] == []
 
 
-places = st.integers(0, max(map(len, MODELS.values())) - 1)
-
-
-@given(st.sampled_from(SCHEMES), st.lists(st.tuples(places, st.integers(0, 255)), min_size=1, max_size=6))
+@given(damaged_bytes(list(MODELS.values())))
 @settings(max_examples=300, deadline=None)
-def test_damaged_bytes_play_or_raise_a_model_file_error(damaged_path, scheme, damage):
-    damaged = bytearray(MODELS[scheme])
-    for place, value in damage:
-        damaged[place % len(damaged)] = value
-    plays_or_is_refused(damaged_path, bytes(damaged))
+def test_damaged_bytes_play_or_raise_a_model_file_error(damaged_path, damaged):
+    plays_or_is_refused(damaged_path, damaged)
 
 
-@given(st.sampled_from(SCHEMES), places, st.integers(0, 2**32 - 1))
+@given(damaged_words(list(MODELS.values())))
 @settings(max_examples=200, deadline=None)
-def test_damaged_words_play_or_raise_a_model_file_error(damaged_path, scheme, place, value):
-    """Whole 32-bit words, where offsets, counts and scales lie."""
-    damaged = bytearray(MODELS[scheme])
-    start = place % len(damaged) // 4 * 4
-    damaged[start : start + 4] = value.to_bytes(4, "little")
-    plays_or_is_refused(damaged_path, bytes(damaged))
+def test_damaged_words_play_or_raise_a_model_file_error(damaged_path, damaged):
+    plays_or_is_refused(damaged_path, damaged)

@@ -10,6 +10,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from damage import damaged_bytes, damaged_words
 from neuralpedal.contract.errors import ModelFileError
 from neuralpedal.contract.manifest import SCHEMES, Manifest
 from neuralpedal.contract.network_file import read_weights
@@ -253,26 +254,16 @@ def test_a_small_file_cut_at_every_length_is_refused_with_a_model_file_error(dam
     assert [length for length in range(len(model)) if reads_or_is_refused(damaged_path, model[:length])] == []
 
 
-places = st.integers(0, max(map(len, MODELS.values())) - 1)
-
-
-@given(st.sampled_from(SCHEMES), st.lists(st.tuples(places, st.integers(0, 255)), min_size=1, max_size=6))
+@given(damaged_bytes(list(MODELS.values())))
 @settings(max_examples=400, deadline=None)
-def test_damaged_bytes_read_or_raise_a_model_file_error(damaged_path, scheme, damage):
-    damaged = bytearray(MODELS[scheme])
-    for place, value in damage:
-        damaged[place % len(damaged)] = value
-    reads_or_is_refused(damaged_path, bytes(damaged))
+def test_damaged_bytes_read_or_raise_a_model_file_error(damaged_path, damaged):
+    reads_or_is_refused(damaged_path, damaged)
 
 
-@given(st.sampled_from(SCHEMES), places, st.integers(0, 2**32 - 1))
+@given(damaged_words(list(MODELS.values())))
 @settings(max_examples=200, deadline=None)
-def test_damaged_offsets_read_or_raise_a_model_file_error(damaged_path, scheme, place, value):
-    """Whole 32-bit words, where offsets and counts lie."""
-    damaged = bytearray(MODELS[scheme])
-    start = place % len(damaged) // 4 * 4
-    damaged[start : start + 4] = value.to_bytes(4, "little")
-    reads_or_is_refused(damaged_path, bytes(damaged))
+def test_damaged_offsets_read_or_raise_a_model_file_error(damaged_path, damaged):
+    reads_or_is_refused(damaged_path, damaged)
 
 
 @given(st.binary(max_size=300))
