@@ -22,7 +22,7 @@ from neuralpedal.contract.weights import GATES, NetworkWeights, RecurrentWeights
 from neuralpedal.convert.calibration import ActivationRanges
 from neuralpedal.convert.float_graph import head_options, lstm_inputs
 from neuralpedal.convert.layouts import Layout, add_answer, layout_of
-from neuralpedal.convert.signal_grids import choose_grids
+from neuralpedal.convert.signal_grids import SignalGrids, choose_grids
 from neuralpedal.convert.tflite_writer import Quantization, TfliteWriter
 from neuralpedal.convert.weight_quantization import quantize_per_matrix, quantize_with_bias
 
@@ -41,8 +41,12 @@ class _Signal:
 
 def build_w8a8(weights: NetworkWeights, ranges: ActivationRanges, manifest: Manifest) -> bytes:
     """The integer file: int8 audio on grids made from ``ranges``. Raises SpecError as :func:`layout_of`."""
+    return build_w8a8_on(weights, choose_grids(weights, ranges), manifest)
+
+
+def build_w8a8_on(weights: NetworkWeights, grids: SignalGrids, manifest: Manifest) -> bytes:
+    """The integer file on given grids, such as those that weights were tuned for. Raises as :func:`build_w8a8`."""
     spec, layout = weights.spec, layout_of(weights.spec)
-    grids = choose_grids(weights, ranges)
     writer = TfliteWriter(f"neuralpedal {spec.label} {manifest.scheme}")
     dry = _add_signal(writer, layout, "dry", 1, grids.dry)
     signal = dry
