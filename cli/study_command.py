@@ -17,7 +17,7 @@ _TABLE = ("structure", "frames", "epochs", "mae", "r2", "esr", "mr_stft", "hf_so
 @click.argument("dry", type=click.Path(path_type=Path))
 @click.argument("wet", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write, or to go on in.")
-@click.option("--quick", is_flag=True, help="Eight minutes instead of an hour: fewer networks, frames and epochs.")
+@click.option("--quick", is_flag=True, help="Eight minutes instead of 25: fewer networks, frames and epochs.")
 @click.option("--plan", type=click.Path(path_type=Path), metavar="FILE.yaml",
               help="A table of networks of your own; see docs/study.md.")
 @click.option("--json", "as_json", is_flag=True, help="Print the content of study.json.")
