@@ -273,7 +273,7 @@ def test_a_compiler_that_fails_is_quoted(empty_cache: Path, monkeypatch: pytest.
 def test_a_kernel_that_computes_something_else_is_not_trusted(
     empty_cache: Path, pair_paths: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CC", _compiler_that(empty_cache, "s/f = logistic(sums.1.)/f = logistic(sums[0])/"))
+    monkeypatch.setenv("CC", _compiler_that(empty_cache, "s/f = logistic(gate_sum(sums.1.))/f = logistic(sums[0])/"))
     assert "does not compute the equations of lstm" in _kernel_of_a_new_training(pair_paths)
 
 

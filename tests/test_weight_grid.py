@@ -17,12 +17,12 @@ from neuralpedal.contract.spec import make_spec
 from neuralpedal.contract.tflite_file import read_tflite
 from neuralpedal.contract.weights import random_weights
 from neuralpedal.convert.float_graph import build_w8
-from neuralpedal.convert.weight_quantization import quantize_per_channel
+from neuralpedal.convert.weight_quantization import quantize_per_channel, quantize_per_matrix
 from neuralpedal.train.dataset import split_pair
 from neuralpedal.train.networks.pedal_model import build_model
 from neuralpedal.train.recipe import read_recipe
 from neuralpedal.train.trainer import Trainer
-from neuralpedal.train.weight_grid import STEPS, on_grid, snap
+from neuralpedal.train.weight_grid import STEPS, on_gate_grids, on_grid, snap
 
 MATRICES = arrays(np.float32, (5, 3), elements=st.floats(-8, 8, width=32))
 
@@ -42,6 +42,22 @@ def test_convert_finds_the_same_grid(matrix: np.ndarray) -> None:
     snapped = on_grid(tf.constant(matrix)).numpy()
     written = quantize_per_channel(np.ascontiguousarray(snapped.T)).dequantized().T
     np.testing.assert_allclose(written, snapped, rtol=3e-7, atol=1e-35)
+
+
+@settings(deadline=None, max_examples=50)
+@given(arrays(np.float32, (5, 12), elements=st.floats(-8, 8, width=32)))
+def test_convert_finds_the_same_grid_of_every_gate(matrix: np.ndarray) -> None:
+    snapped = on_gate_grids(tf.constant(matrix)).numpy()
+    for found, gate in zip(np.split(snapped, 4, axis=1), np.split(matrix, 4, axis=1), strict=True):
+        step = np.max(np.abs(gate)) / STEPS
+        assert np.all(np.abs(found - gate) <= 0.5 * step * (1 + 1e-5) + 1e-30)
+        written = quantize_per_matrix(np.ascontiguousarray(found.T)).dequantized().T
+        np.testing.assert_allclose(written, found, rtol=3e-7, atol=1e-35)
+
+
+def test_a_head_has_one_scale_among_gate_grids_too() -> None:
+    head = np.random.default_rng(0).normal(0, 1, (8, 1)).astype(np.float32)
+    np.testing.assert_array_equal(on_gate_grids(tf.constant(head)), on_grid(tf.constant(head)))
 
 
 def test_the_gradient_passes_through_the_rounding() -> None:

@@ -7,12 +7,17 @@ et al. 2013, arXiv:1308.3432). The network that is kept holds grid values, and `
 tests/test_weight_grid.py holds the two together.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from neuralpedal.contract.weights import GATES
+
 Tensor = Any
+View = Callable[[Tensor], Tensor]
+"""A matrix as it is computed with."""
 
 STEPS = 127
 """Steps from 0 to the largest weight of a channel."""
@@ -26,7 +31,21 @@ def on_grid(matrix: Tensor) -> Tensor:
     return matrix + tf.stop_gradient(tf.round(matrix / scale) * scale - matrix)
 
 
-def snap(weights: list[np.ndarray], is_matrix: list[bool]) -> list[np.ndarray]:
+def on_gate_grids(matrix: Tensor) -> Tensor:
+    """As :func:`on_grid` with one scale for all columns of an LSTM's gate; ``matrix`` is (inputs, 4H), or a head.
+
+    The grid of TFLite's integer LSTM (scheme ``w8a8``).
+    """
+    inputs, columns = matrix.shape
+    if columns == 1:
+        return on_grid(matrix)
+    by_gate = tf.transpose(tf.reshape(matrix, (inputs, len(GATES), -1)), (0, 2, 1))
+    rounded = tf.reshape(on_grid(tf.reshape(by_gate, (-1, len(GATES)))), by_gate.shape)
+    return tf.reshape(tf.transpose(rounded, (0, 2, 1)), (inputs, columns))
+
+
+def snap(weights: list[np.ndarray], is_matrix: list[bool],
+         view: View = on_grid) -> list[np.ndarray]:
     """A model's weights with every matrix on its grid (``PedalModel.is_matrix``); biases stay as they are."""
-    return [on_grid(tf.constant(array)).numpy() if matrix else array
+    return [view(tf.constant(array)).numpy() if matrix else array
             for array, matrix in zip(weights, is_matrix, strict=True)]

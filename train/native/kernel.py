@@ -9,6 +9,8 @@ from functools import cache
 
 import numpy as np
 
+from neuralpedal.contract.arithmetic import LayerArithmetic
+from neuralpedal.train.native.grids import NO_GRIDS, grid_definitions
 from neuralpedal.train.native.layout import Array, layer_layout
 from neuralpedal.train.native.library import KernelUnavailableError, load_library
 
@@ -36,17 +38,19 @@ class RecurrentKernel:
 
     Args:
         cell: lstm, gru or rnn. inputs: C, hidden_size: H, each at most 96.
+        arithmetic: grids that an LSTM computes on; without them it is the plain one.
 
     Raises:
         KernelUnavailableError: too large, no compiler, or the build failed.
     """
 
-    def __init__(self, cell: str, inputs: int, hidden_size: int) -> None:
+    def __init__(self, cell: str, inputs: int, hidden_size: int,
+                 arithmetic: LayerArithmetic = NO_GRIDS) -> None:
         if max(inputs, hidden_size) > MAX_HIDDEN_SIZE:
             raise KernelUnavailableError(f"{inputs} inputs and hidden size {hidden_size}: the limit is "
                                          f"{MAX_HIDDEN_SIZE} each")
         self.layout = layer_layout(cell, inputs, hidden_size)
-        self._library = load_library(cell, inputs, hidden_size)
+        self._library = load_library(cell, inputs, hidden_size, grid_definitions(cell, arithmetic))
         # Megabytes that every pass would otherwise ask from the system, which clears them page by page.
         self._spare: deque[Array] = deque(maxlen=_SPARE_RECORDS)
 

@@ -23,23 +23,23 @@ class KernelUnavailableError(Exception):
     """The kernel cannot be built or loaded here; the message says why."""
 
 
-def load_library(cell: str, inputs: int, hidden_size: int) -> ctypes.CDLL:
+def load_library(cell: str, inputs: int, hidden_size: int, options: tuple[str, ...] = ()) -> ctypes.CDLL:
     """The compiled C of one cell and layer size, with argument types declared.
 
     Args:
-        cell: lstm, gru or rnn. inputs: C. hidden_size: H.
+        cell: lstm, gru or rnn. inputs: C. hidden_size: H. options: more for the compiler, such as definitions.
 
     Raises:
         KernelUnavailableError: no compiler, the build failed, or its result does not load.
     """
-    path = _build(cell, inputs, hidden_size)
+    path = _build(cell, inputs, hidden_size, options)
     try:
         return _declared(ctypes.CDLL(str(path)))
     except OSError:
         # A damaged file in the cache: build it once more.
         path.unlink(missing_ok=True)
     try:
-        return _declared(ctypes.CDLL(str(_build(cell, inputs, hidden_size))))
+        return _declared(ctypes.CDLL(str(_build(cell, inputs, hidden_size, options))))
     except OSError as error:
         raise KernelUnavailableError(f"{path}: does not load ({error})") from error
 
@@ -52,13 +52,13 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     return library
 
 
-def _build(cell: str, inputs: int, hidden_size: int) -> Path:
+def _build(cell: str, inputs: int, hidden_size: int, options: tuple[str, ...]) -> Path:
     compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if not compiler:
         raise KernelUnavailableError("no C compiler (apt install gcc)")
     folder = resources.files("neuralpedal.train.native")
     sources = {name: folder.joinpath(name).read_text(encoding="utf-8") for name in (f"{cell}_training.c", *_HEADERS)}
-    flags = (*_FLAGS, f"-DPEDAL_HIDDEN={hidden_size}", f"-DPEDAL_INPUTS={inputs}")
+    flags = (*_FLAGS, f"-DPEDAL_HIDDEN={hidden_size}", f"-DPEDAL_INPUTS={inputs}", *options)
     identity = "\n".join((*sources.values(), compiler, *flags, platform.machine(), _cpu_flags()))
     digest = hashlib.sha256(identity.encode()).hexdigest()[:20]
     library = _cache_folder() / f"{cell}_{inputs}x{hidden_size}_{digest}.so"

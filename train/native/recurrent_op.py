@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from neuralpedal.contract.arithmetic import LayerArithmetic
 from neuralpedal.contract.reference_cells import CELLS
 from neuralpedal.contract.weights import RecurrentWeights
+from neuralpedal.train.native.grids import NO_GRIDS, step_on_grids
 from neuralpedal.train.native.kernel import History, RecurrentKernel
 from neuralpedal.train.native.layout import LayerLayout
 from neuralpedal.train.native.library import KernelUnavailableError
@@ -17,6 +19,9 @@ Tensor = Any
 
 _KEPT = 8
 """Forward passes whose backward pass may still come; older ones (validation, warm-up) are forgotten."""
+
+_ROUNDED_ELSEWHERE = 0.05
+"""Share of values that the compiled kernel may round to another grid point than float64 does."""
 
 
 class NativeRecurrent:
@@ -72,14 +77,21 @@ class NativeRecurrent:
 
 
 @cache
-def native_recurrent(cell: str, inputs: int, hidden_size: int) -> NativeRecurrent:
+def native_recurrent(cell: str, inputs: int, hidden_size: int,
+                     arithmetic: LayerArithmetic = NO_GRIDS) -> NativeRecurrent:
     """The op of one cell (lstm, gru or rnn) and layer size, compiled or found in the cache.
+
+    Args:
+        arithmetic: grids that an LSTM computes on; rounding passes gradients on, saturated gates do not.
 
     Raises:
         KernelUnavailableError: no compiler, or the result is not what the equations give.
     """
-    kernel = RecurrentKernel(cell, inputs, hidden_size)
-    _check(kernel)
+    kernel = RecurrentKernel(cell, inputs, hidden_size, arithmetic)
+    if arithmetic == NO_GRIDS:
+        _check(kernel)
+    else:
+        _check_on_grids(kernel, arithmetic)
     return NativeRecurrent(kernel)
 
 
@@ -94,9 +106,30 @@ def _check(kernel: RecurrentKernel) -> None:
                                          "here")
 
 
-def _random_arguments(layout: LayerLayout) -> list[np.ndarray]:
+def _check_on_grids(kernel: RecurrentKernel, arithmetic: LayerArithmetic) -> None:
+    """One step from states on the grids: float32 may round a value that lies halfway to the other side, now and then.
+    """
+    layout = kernel.layout
+    x, hidden, cell, *weights = _random_arguments(layout, batch=48, steps=1)
+    hidden, cell = ((state if grid is None else grid.snap(state).astype(np.float32))
+                    for state, grid in ((hidden, arithmetic.hidden), (cell, arithmetic.cell)))
+    _, found, history = kernel.forward(x, hidden, cell, *weights)
+    kernel.release(history)
+    wanted = step_on_grids(RecurrentWeights(*weights), arithmetic, x[:, 0], hidden, cell)
+    for ours, theirs in zip(found, wanted, strict=True):
+        errors = np.abs(ours - theirs)
+        if np.mean(errors > 1e-5) > _ROUNDED_ELSEWHERE or errors.max() > _most_of_one_step(arithmetic):
+            raise KernelUnavailableError(f"the compiled kernel does not compute {layout.cell} on its grids here")
+
+
+def _most_of_one_step(arithmetic: LayerArithmetic) -> float:
+    grids = (arithmetic.gates, arithmetic.cell, arithmetic.hidden)
+    return 1e-5 + 1.01 * sum(grid.step for grid in grids if grid is not None)
+
+
+def _random_arguments(layout: LayerLayout, batch: int = 3, steps: int = 20) -> list[np.ndarray]:
     rng = np.random.default_rng(0)
-    drawn = [rng.normal(0, 0.5, shape) for _, shape in layout.shapes(has_head=False, batch=3, steps=20)]
+    drawn = [rng.normal(0, 0.5, shape) for _, shape in layout.shapes(has_head=False, batch=batch, steps=steps)]
     # A recurrent kernel that keeps its size, lest rounding grow from step to step.
     drawn[-2] /= layout.hidden_size**0.5
     return [array.astype(np.float32) for array in drawn]

@@ -71,15 +71,28 @@ PEDAL_INLINE float lane_sum(vec v) {
     return total;
 }
 
-/* x within -limit .. limit; what is not a number stays so. */
-PEDAL_INLINE vec clamp(vec x, vec limit) {
+/* x within low .. high; what is not a number stays so. */
+PEDAL_INLINE vec within(vec x, vec low, vec high) {
 #if defined(__AVX__)
-    return __builtin_ia32_maxps256(-limit, __builtin_ia32_minps256(limit, x));
+    return __builtin_ia32_maxps256(low, __builtin_ia32_minps256(high, x));
 #else
-    ivec above = x > limit, below = x < -limit;
-    x = (vec)((above & (ivec)limit) | (~above & (ivec)x));
-    return (vec)((below & (ivec)-limit) | (~below & (ivec)x));
+    ivec above = x > high, below = x < low;
+    x = (vec)((above & (ivec)high) | (~above & (ivec)x));
+    return (vec)((below & (ivec)low) | (~below & (ivec)x));
 #endif
+}
+
+PEDAL_INLINE vec clamp(vec x, vec limit) { return within(x, -limit, limit); }
+
+/* The nearest multiple of step from low . step to high . step (whole numbers below 2^22). */
+PEDAL_INLINE vec snap(vec x, float step, float low, float high) {
+    const float magic = 12582912.0f; /* as below */
+    vec steps = within(x * (1.0f / step), (vec){ 0 } + low, (vec){ 0 } + high) + magic;
+    return (steps - magic) * step;
+}
+
+PEDAL_INLINE lanes snap_lanes(lanes x, float step, float low, float high) {
+    return (lanes){ snap(x.a, step, low, high), snap(x.b, step, low, high) };
 }
 
 /* e^x, relative error below 3e-7 where the result is a normal float; clamped to |x| <= 80. */

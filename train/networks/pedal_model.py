@@ -6,7 +6,7 @@ A subclass of keras.Model built from a spec alone, so that ``model.keras`` carri
 included) and opens with plain ``keras.models.load_model`` once this module was imported.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from neuralpedal.contract.arithmetic import LayerArithmetic
 from neuralpedal.contract.atomic import replacing
 from neuralpedal.contract.errors import ModelFileError, PedalError
 from neuralpedal.contract.spec import NetworkSpec, make_spec
 from neuralpedal.contract.weights import NetworkWeights, RecurrentWeights
+from neuralpedal.train.native.grids import NO_GRIDS
 from neuralpedal.train.native.recurrent_op import native_recurrent
 from neuralpedal.train.networks.framing import Framing
 from neuralpedal.train.networks.fused_lstm import FusedLSTM
@@ -106,10 +108,14 @@ class PedalModel(keras.Model):
         """Compute with ``view(matrix)`` instead of every weight matrix; compiled functions must be traced anew."""
         self._stack.view_matrices(view)
 
-    def use_native(self) -> None:
-        """Run the recurrent layers in compiled C. Raises KernelUnavailableError where that cannot be."""
-        ops = [native_recurrent(self.spec.kind.cell, size, self.spec.hidden_size) for size in
-               self.spec.layer_input_sizes]
+    def use_native(self, arithmetics: Sequence[LayerArithmetic] | None = None) -> None:
+        """Run the recurrent layers in compiled C, on each layer's grids if they are given.
+
+        Raises KernelUnavailableError where that cannot be.
+        """
+        grids = arithmetics or [NO_GRIDS] * self.spec.num_layers
+        ops = [native_recurrent(self.spec.kind.cell, size, self.spec.hidden_size, layer_grids)
+               for size, layer_grids in zip(self.spec.layer_input_sizes, grids, strict=True)]
         for layer, op in zip(self.recurrent, ops, strict=True):
             layer.native = op
 
