@@ -1,0 +1,156 @@
+"""Plays audio through a float network with grids put where a quantized file rounds, any subset of them.
+
+Many pieces of a recording are played side by side, in float64, because one stream in Python would take minutes. A
+streaming network gets pieces from all over the take, each led by the audio before it; a frame network gets windows.
+In the loop halves are rounded to even: sums of float weights hit no halves, and it is one call instead of four.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuralpedal.contract.arithmetic import Arithmetic, Grid, LayerArithmetic
+from neuralpedal.contract.weights import NetworkWeights, RecurrentWeights
+
+Float = NDArray[np.float64]
+
+LARGEST_S = 8.0
+LANES = 64
+WARM_UP_SAMPLES = 8192
+WINDOWS = 6000
+"""Windows of a frame network. Each is as dear as F samples of a stream."""
+
+_SHORTEST_LANE_SAMPLES = 1024
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """Audio to simulate on.
+
+    Attributes:
+        pieces: (lanes, W + n) float64, side by side; the first ``warm_up_samples`` = W answers of each are dropped.
+        places: (lanes, n), where the answers lie in the measured take.
+    """
+
+    pieces: Float
+    warm_up_samples: int
+    places: NDArray[np.int64]
+
+    @property
+    def dry(self) -> Float:
+        """(lanes, n): the input of the samples that count."""
+        return self.pieces[:, self.warm_up_samples :]
+
+
+def choose_excerpt(dry: NDArray[np.float32], taken_from: int, weights: NetworkWeights) -> Excerpt:
+    """At most ``LARGEST_S`` of a take, spread evenly over all of it.
+
+    Args:
+        dry: (W + T,) as in a take. taken_from: W, where the measured part begins.
+    """
+    spec, length = weights.spec, len(dry) - taken_from
+    if spec.frame_samples:
+        starts, size, warm_up = _spread(length, 1, WINDOWS), 1, spec.frame_samples - 1
+    else:
+        total = min(length, round(LARGEST_S * spec.sample_rate_hz))
+        size = min(max(-(-total // LANES), _SHORTEST_LANE_SAMPLES), total)
+        starts, warm_up = _spread(length, size, -(-total // size)), min(WARM_UP_SAMPLES, len(dry))
+    padded = np.concatenate([np.zeros(warm_up), dry])
+    places = starts[:, np.newaxis] + np.arange(size)
+    reach = starts[:, np.newaxis] + np.arange(warm_up + size)
+    return Excerpt(padded[reach + taken_from], warm_up, places)
+
+
+def _spread(length: int, size: int, count: int) -> NDArray[np.int64]:
+    """First samples of at most ``count`` pieces of ``size`` in ``length``, the same distance apart."""
+    last = length - size
+    return np.unique(np.linspace(0, last, min(count, last + 1)).astype(np.int64))
+
+
+def head_signal(weights: NetworkWeights, arithmetic: Arithmetic, excerpt: Excerpt) -> Float:
+    """The head's sums (lanes, n) before any grid of head, skip and output; ``weights`` are played as they are."""
+    pieces = excerpt.pieces if arithmetic.input is None else arithmetic.input.snap(excerpt.pieces)
+    lanes, steps = pieces.shape
+    layers = [_Layer(layer, grids, lanes) for layer, grids in zip(weights.layers, arithmetic.layers, strict=True)]
+    kernel, bias = weights.head_kernel.astype(np.float64)[:, 0], float(weights.head_bias[0])
+    answers = np.empty((steps - excerpt.warm_up_samples, lanes))
+    columns = np.ascontiguousarray(pieces.T)
+    for t in range(steps):
+        signal: Float = columns[t, :, np.newaxis]
+        for layer in layers:
+            signal = layer.step(signal)
+        if t >= excerpt.warm_up_samples:
+            np.dot(signal, kernel, out=answers[t - excerpt.warm_up_samples])
+    return answers.T + bias
+
+
+def answer(head: Float, arithmetic: Arithmetic, excerpt: Excerpt, skip: bool) -> Float:
+    """The output (lanes, n) from the head's sums: grids of head, dry and output, and the skip."""
+    wet = _snapped(head, arithmetic.head)
+    if skip:
+        wet = wet + _snapped(_snapped(excerpt.dry, arithmetic.input), arithmetic.dry)
+    return _snapped(wet, arithmetic.output)
+
+
+def simulate(weights: NetworkWeights, arithmetic: Arithmetic, excerpt: Excerpt) -> Float:
+    """The output (lanes, n) of a network whose signals lie on grids; ``weights`` are played as they are."""
+    return answer(head_signal(weights, arithmetic, excerpt), arithmetic, excerpt, weights.spec.skip)
+
+
+def _snapped(values: Float, grid: Grid | None) -> Float:
+    return values if grid is None else grid.snap(values)
+
+
+class _Layer:
+    """One LSTM layer over all lanes, from zero state, in arrays of its own."""
+
+    def __init__(self, weights: RecurrentWeights, grids: LayerArithmetic, lanes: int) -> None:
+        h, inputs = weights.hidden_size, len(weights.kernel)
+        self._size, self._inputs = h, inputs
+        self._matrix = np.vstack([weights.kernel, weights.recurrent_kernel]).astype(np.float64)
+        self._bias = weights.bias.astype(np.float64)
+        # One tanh serves all gates: sigmoid(x) = ½·tanh(½·x) + ½.
+        self._scale = np.repeat([0.5, 0.5, 1.0, 0.5], h)
+        self._offset = 1.0 - self._scale
+        self._joined, self._gates = np.zeros((lanes, inputs + h)), np.empty((lanes, 4 * h))
+        self._cell, self._written = np.zeros((lanes, h)), np.empty((lanes, h))
+        self._hidden = self._joined[:, inputs:]
+        self._snap_gates, self._snap_cell, self._snap_hidden = map(_snapper, (grids.gates, grids.cell, grids.hidden))
+
+    def step(self, signal: Float) -> Float:
+        """(lanes, inputs) to the hidden state (lanes, H), which the next step overwrites."""
+        h, gates, cell = self._size, self._gates, self._cell
+        self._joined[:, : self._inputs] = signal
+        np.dot(self._joined, self._matrix, out=gates)
+        gates += self._bias
+        self._snap_gates(gates)
+        gates *= self._scale
+        np.tanh(gates, out=gates)
+        gates *= self._scale
+        gates += self._offset
+        np.multiply(gates[:, :h], gates[:, 2 * h : 3 * h], out=self._written)
+        cell *= gates[:, h : 2 * h]
+        cell += self._written
+        self._snap_cell(cell)
+        np.tanh(cell, out=self._written)
+        np.multiply(self._written, gates[:, 3 * h :], out=self._hidden)
+        self._snap_hidden(self._hidden)
+        return self._hidden
+
+
+def _snapper(grid: Grid | None) -> Callable[[Float], None]:
+    """Puts an array on a grid, in place."""
+    if grid is None:
+        return lambda values: None
+    finer, step, low, high = 1.0 / grid.step, grid.step, grid.low, grid.high
+
+    def snap(values: Float) -> None:
+        values *= finer
+        np.rint(values, out=values)
+        values *= step
+        np.maximum(values, low, out=values)
+        np.minimum(values, high, out=values)
+
+    return snap
