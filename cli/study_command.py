@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from neuralpedal.cli.console import figure, note, print_json, print_table, progress_bar, steps, warn
+from neuralpedal.cli.interruption import interruptible
 from neuralpedal.cli.quiet import quiet_tensorflow
 
 INTERRUPTED = 130
@@ -81,13 +82,14 @@ def _run_cells(study: Any) -> list[dict[str, Any]]:
         note(f"{len(seconds)} of {len(study.plan.cells)} networks to train: about {max(1, round(total / 60))} min "
              "on this machine as busy as it is now")
     results, done = [], 0.0
-    with progress_bar("study") as (report, bar):
+    with progress_bar("study") as (report, bar), interruptible() as interruption:
         task = bar.add_task("", total=1.0, visible=bool(seconds))
         for cell in study.plan.cells:
             share = seconds.get(cell.id, 0.0)
 
             def watch(fraction: float, what: str, name: str = cell.id, begun: float = done,
                       share: float = share) -> None:
+                interruption.check()
                 bar.update(task, completed=fraction, description=f"{name}  {what}")
                 report((begun + fraction * share) / max(total, 1e-9))
 
@@ -96,6 +98,7 @@ def _run_cells(study: Any) -> list[dict[str, Any]]:
             if bar.disable and share:
                 # No terminal, no bar: a line per network is what a log wants.
                 note(f"{done / total:4.0%}  {cell.id}  ESR {results[-1]['judged'][-1]['esr']:.5f}")
+        interruption.check()
     return results
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from neuralpedal.cli.console import figure, note, print_json, print_table, progress_bar, steps, warn
+from neuralpedal.cli.interruption import interruptible
 from neuralpedal.cli.quiet import quiet_tensorflow
 from neuralpedal.contract.spec import FAMILIES
 
@@ -85,9 +86,10 @@ def command(dry: Path, wet: Path, out: Path, recipe: str, family: str | None, fr
 def train_with_bar(session: Any) -> dict[str, Any]:
     """Run a TrainingSession under a progress bar; the content of training.json."""
     told = math.inf
-    with progress_bar("training") as (report, bar):
+    with progress_bar("training") as (report, bar), interruptible() as interruption:
         def watch(progress: Any) -> None:
             nonlocal told
+            interruption.check()
             report(progress.fraction)
             if bar.disable and progress.esr != told:
                 # No terminal, no bar: a line per validation is what a log wants.
