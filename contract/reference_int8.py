@@ -1,9 +1,12 @@
-"""The integer network in NumPy: what a ``w8a8`` file must give, bit for bit.
+"""The integer network in NumPy: what a ``w8a8`` or ``tflm16x8`` file must give, bit for bit.
 
+LiteRT and tflite-micro play a ``w8a8`` file in two slightly different arithmetics, both modelled; only tflite-micro has
+kernels for ``tflm16x8``.
 The layers are computed one after the other over the whole block, because no later layer influences an earlier one.
 """
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -11,7 +14,8 @@ from numpy.typing import NDArray
 
 from neuralpedal.contract.errors import ModelFileError, SpecError
 from neuralpedal.contract.fixed_point import Integers
-from neuralpedal.contract.reference_int8_layers import IntegerAdd, IntegerHead, IntegerLstm, int8_code
+from neuralpedal.contract.integer_kernels import kernels_of
+from neuralpedal.contract.reference_int8_layers import IntegerAdd, IntegerHead, IntegerLstm, signal_code
 from neuralpedal.contract.signal_chain import signal_chain
 from neuralpedal.contract.spec import NetworkSpec
 from neuralpedal.contract.tflite_file import TfliteFile
@@ -20,22 +24,29 @@ _GATES_AT_ONCE = 1 << 22
 
 
 class Int8Network(ABC):
-    """A ``w8a8`` file that plays.
+    """A ``w8a8`` or ``tflm16x8`` file that plays.
 
     Args:
         file: of a network with a frame or without, as the class says.
+        kernels: of which interpreter, ``litert`` or ``tflm``; when None, litert for w8a8 and tflm for tflm16x8.
 
     Raises:
-        ModelFileError: another scheme, or a graph that is not ours. SpecError: a network of the other kind.
+        ModelFileError: another scheme, or a graph that is not ours. SpecError: a network of the other kind, kernels
+            that cannot play the file.
 
     Attributes:
-        input_code, output_code: the formats of the int8 audio.
+        input_code, output_code: the formats of the audio.
     """
 
     has_frame: bool
 
-    def __init__(self, file: TfliteFile) -> None:
-        spec = file.manifest().network
+    def __init__(self, file: TfliteFile, kernels: str | None = None) -> None:
+        manifest = file.manifest()
+        spec = manifest.network
+        if file.is_float:
+            raise ModelFileError(f"{file.path}: {manifest.scheme} has float audio; the integer reference plays w8a8 "
+                                 "and tflm16x8 files only")
+        self._kernels = kernels_of(manifest.scheme, kernels)
         if spec.kind.has_frame != self.has_frame:
             raise SpecError(f"{spec.label}: {type(self).__name__} does not play it; open_int8_reference does")
         try:
@@ -49,21 +60,21 @@ class Int8Network(ABC):
 
     def _read(self, file: TfliteFile, spec: NetworkSpec) -> None:
         chain = signal_chain(file)
-        self.input_code = int8_code(file, file.inputs[0])
-        self.output_code = int8_code(file, file.outputs[0])
+        self.input_code = signal_code(file, file.inputs[0], self._kernels)
+        self.output_code = signal_code(file, file.outputs[0], self._kernels)
         self._spec = spec
-        self._layers = [IntegerLstm(file, operator, size, spec.hidden_size)
+        self._layers = [IntegerLstm(file, operator, size, spec.hidden_size, self._kernels)
                         for operator, size in zip(chain.layers, spec.layer_input_sizes, strict=True)]
-        self._head = IntegerHead(file, chain.head, spec.hidden_size)
-        self._skip = IntegerAdd(file, chain.skip, chain.head.outputs[0]) if chain.skip else None
+        self._head = IntegerHead(file, chain.head, spec.hidden_size, self._kernels)
+        self._skip = IntegerAdd(file, chain.skip, chain.head.outputs[0], self._kernels) if chain.skip else None
 
     @abstractmethod
     def reset(self) -> None:
         """Forget the past."""
 
     @abstractmethod
-    def process(self, samples: NDArray[np.int8]) -> NDArray[np.int8]:
-        """Stream (T,) int8 samples; returns (T,) int8. Not real-time safe."""
+    def process(self, samples: NDArray[Any]) -> NDArray[Any]:
+        """Stream (T,) samples, int8 or (tflm16x8) int16; returns as many of the same type. Not real-time safe."""
 
     def _hidden(self, signal: Integers) -> Integers:
         """Through the layers, from their present states."""
@@ -71,10 +82,10 @@ class Int8Network(ABC):
             signal = layer.process(signal)
         return signal
 
-    def _answer(self, hidden: Integers, dry: Integers) -> NDArray[np.int8]:
+    def _answer(self, hidden: Integers, dry: Integers) -> NDArray[Any]:
         """Head and skip: (T, H) and (T,) to (T,)."""
         signal = self._head.process(hidden)
-        return (self._skip.process(signal, dry) if self._skip else signal).astype(np.int8)
+        return (self._skip.process(signal, dry) if self._skip else signal).astype(self._kernels.signal)
 
 
 class Int8ReferenceNetwork(Int8Network):
@@ -87,7 +98,7 @@ class Int8ReferenceNetwork(Int8Network):
         for layer in self._layers:
             layer.reset()
 
-    def process(self, samples: NDArray[np.int8]) -> NDArray[np.int8]:
+    def process(self, samples: NDArray[Any]) -> NDArray[Any]:
         """See :class:`Int8Network`."""
         dry = samples.astype(np.int64)
         return self._answer(self._hidden(dry[:, np.newaxis]), dry)
@@ -101,9 +112,9 @@ class Int8FrameReferenceNetwork(Int8Network):
     def reset(self) -> None:
         """Forget the past: silence."""
         self._frame = self._spec.frame_samples or 1
-        self._past = np.full(self._frame - 1, self.input_code.zero_point, np.int8)
+        self._past = np.full(self._frame - 1, self.input_code.zero_point, self._kernels.signal)
 
-    def process(self, samples: NDArray[np.int8]) -> NDArray[np.int8]:
+    def process(self, samples: NDArray[Any]) -> NDArray[Any]:
         """See :class:`Int8Network`."""
         track = np.concatenate([self._past, samples])
         self._past = track[len(samples) :]
@@ -115,13 +126,14 @@ class Int8FrameReferenceNetwork(Int8Network):
         return np.concatenate([self._play(frames[start : start + at_once].T.astype(np.int64))
                                for start in range(0, len(frames), at_once)])
 
-    def _play(self, steps: Integers) -> NDArray[np.int8]:
+    def _play(self, steps: Integers) -> NDArray[Any]:
         """Windows side by side (F, N) to their answers (N,)."""
         for layer in self._layers:
             layer.reset((steps.shape[1],))
         return self._answer(self._hidden(steps[..., np.newaxis])[-1], steps[-1])
 
 
-def open_int8_reference(file: TfliteFile) -> Int8Network:
-    """The integer reference of any ``w8a8`` file. Raises as :class:`Int8Network`."""
-    return (Int8FrameReferenceNetwork if file.manifest().network.kind.has_frame else Int8ReferenceNetwork)(file)
+def open_int8_reference(file: TfliteFile, kernels: str | None = None) -> Int8Network:
+    """The integer reference of any ``w8a8`` or ``tflm16x8`` file. Arguments and errors as of :class:`Int8Network`."""
+    network = Int8FrameReferenceNetwork if file.manifest().network.kind.has_frame else Int8ReferenceNetwork
+    return network(file, kernels)

@@ -1,9 +1,11 @@
 """The layers of an integer network, written out: fused LSTM, dense head, skip, each over a whole block.
 
-Follows TFLite's integer kernels (LSTM 8×8→16, FULLY_CONNECTED, ADD) without their code. Within a layer the input's
-share of the gates is computed for all samples at once; only the recurrent share needs a loop over samples.
-Matrix products run in float64, where sums of int8 products are exact.
-Sources: tensorflow/lite/kernels/{lstm_eval.cc, fully_connected.cc, add.cc, internal/reference/integer_ops/add.h}.
+Follows TFLite's integer kernels (LSTM 8×8→16 and 16×8→16, FULLY_CONNECTED, ADD) without their code; how those of LiteRT
+and tflite-micro differ stands in ``integer_kernels.py``. Within a layer the input's share of the gates is computed for
+all samples at once; only the recurrent share needs a loop over samples.
+Matrix products run in float64, where sums of such products are exact.
+Sources: tensorflow/lite/kernels/{lstm_eval.cc, fully_connected.cc, add.cc, internal/reference/integer_ops/add.h};
+tensorflow/lite/micro/kernels/{lstm_eval.h, lstm_eval_common.cc, fully_connected_common.cc, add_common.cc}.
 """
 
 from typing import Any
@@ -14,62 +16,58 @@ from numpy.typing import NDArray
 from neuralpedal.contract.affine import AffineCode, code_of
 from neuralpedal.contract.errors import ModelFileError
 from neuralpedal.contract.fixed_point import (
-    INT8_MAX,
-    INT8_MIN,
     INT16_MAX,
     INT16_MIN,
-    MAX_TANH_INTEGER_BITS,
     Integers,
     QuantizedMultiplier,
-    multiply_rounding_once,
     quantize_multiplier,
-    rounding_divide_by_power_of_two,
     saturate,
-    sigmoid_table,
-    tanh_table,
 )
+from neuralpedal.contract.integer_kernels import IntegerKernels
 from neuralpedal.contract.signal_chain import BIASES, KERNELS, RECURRENTS, STATE_C, STATE_H
 from neuralpedal.contract.tflite_file import OperatorView, TensorView, TfliteFile
 
 _GATE_SCALE = np.float32(2.0**-12)
 _GATE_INTEGER_BITS = 3
-_ADD_LEFT_SHIFT = 20
 
 
 class IntegerLstm:
-    """One LSTM layer: int8 in, int8 hidden state out, int16 cell state inside.
+    """One LSTM layer: integers in, a hidden state of the same type out, an int16 cell state inside.
 
     Signals are (T, inputs), or (T, lanes, inputs) for lanes that are computed side by side; the state is (H,) or
     (lanes, H) accordingly.
 
     Args:
         inputs, hidden_size: what the manifest says of the layer.
+        kernels: whose arithmetic to follow.
 
     Raises:
         ModelFileError: a tensor of another type, size or quantization.
     """
 
-    def __init__(self, file: TfliteFile, operator: OperatorView, inputs: int, hidden_size: int) -> None:
+    def __init__(self, file: TfliteFile, operator: OperatorView, inputs: int, hidden_size: int,
+                 kernels: IntegerKernels) -> None:
         h = self._size = hidden_size
-        source = int8_code(file, operator.inputs[0])
-        self._hidden = int8_code(file, operator.inputs[STATE_H])
-        kernels = [_constant(file, operator.inputs[place], np.int8, (h, inputs)) for place in KERNELS]
+        self._kernels, self._limits = kernels, np.iinfo(kernels.signal)
+        source = signal_code(file, operator.inputs[0], kernels)
+        self._hidden = signal_code(file, operator.inputs[STATE_H], kernels)
+        matrices = [_constant(file, operator.inputs[place], np.int8, (h, inputs)) for place in KERNELS]
         recurrents = [_constant(file, operator.inputs[place], np.int8, (h, h)) for place in RECURRENTS]
-        biases = [_constant(file, operator.inputs[place], np.int32, (h,)) for place in BIASES]
-        self._kernel = _stacked(kernels)
+        biases = [_constant(file, operator.inputs[place], kernels.bias, (h,)) for place in BIASES]
+        self._kernel = _stacked(matrices)
         self._recurrent = _stacked(recurrents)
         # The zero points of input and hidden state are folded into the biases, as the kernel does.
         self._input_bias = np.concatenate([_values(bias) for bias in biases]) - source.zero_point * _sums(self._kernel)
         self._hidden_bias = -self._hidden.zero_point * _sums(self._recurrent)
-        self._input_share = _gate_multiplier([_gate_factor(kernel, source) for kernel in kernels], h)
-        self._hidden_share = _gate_multiplier([_gate_factor(r, self._hidden) for r in recurrents], h)
-        hidden_factor = float(np.float32(2.0**-15 / self._hidden.scale * 2.0**-15))
-        self._output = QuantizedMultiplier(*quantize_multiplier(hidden_factor))
-        self._integer_bits = _cell_integer_bits(file, file.tensors[operator.inputs[STATE_C]])
-        self._tanh = tanh_table(self._integer_bits)
+        self._input_share = kernels.rescale_gates(*_gate_multipliers(matrices, source, h))
+        self._hidden_share = kernels.rescale_gates(*_gate_multipliers(recurrents, self._hidden, h))
+        self._output = QuantizedMultiplier(*quantize_multiplier(kernels.hidden_factor(self._hidden.scale)))
+        self._integer_bits = _cell_integer_bits(file, file.tensors[operator.inputs[STATE_C]],
+                                                kernels.max_cell_integer_bits)
+        self._tanh = kernels.tanh(self._integer_bits)
         # One table look-up for all gates: sigmoid for i, f and o, tanh for the candidate in the third place.
-        self._activations = np.concatenate([sigmoid_table(), tanh_table(_GATE_INTEGER_BITS)])
-        self._first_entry = np.repeat([0, 0, len(sigmoid_table()), 0], h) - INT16_MIN
+        self._activations = np.concatenate([kernels.sigmoid(), kernels.tanh(_GATE_INTEGER_BITS)])
+        self._first_entry = np.repeat([0, 0, len(kernels.sigmoid()), 0], h) - INT16_MIN
         self.reset()
 
     def reset(self, lanes: tuple[int, ...] = ()) -> None:
@@ -80,7 +78,7 @@ class IntegerLstm:
     def process(self, signal: Integers) -> Integers:
         """(T, inputs) to (T, H), or (T, lanes, inputs) to (T, lanes, H)."""
         accumulated = _matmul(signal, self._kernel) + self._input_bias
-        shares = saturate(self._input_share.apply(accumulated), INT16_MIN, INT16_MAX)
+        shares = saturate(self._input_share(accumulated), INT16_MIN, INT16_MAX)
         hidden = np.empty((*signal.shape[:-1], self._size), dtype=np.int64)
         for t, share in enumerate(shares):
             hidden[t] = self._step(share)
@@ -89,63 +87,66 @@ class IntegerLstm:
     def _step(self, input_share: Integers) -> Integers:
         """Advance the state by one sample, from the input's share of the gates (…, 4H) in Q3.12."""
         n = self._size
-        hidden_share = self._hidden_share.apply(_matmul(self.h, self._recurrent) + self._hidden_bias)
-        gates = saturate(hidden_share + input_share, INT16_MIN, INT16_MAX)
+        hidden_share = self._hidden_share(_matmul(self.h, self._recurrent) + self._hidden_bias)
+        gates = saturate(self._kernels.share(hidden_share) + input_share, INT16_MIN, INT16_MAX)
         opened = self._activations[gates + self._first_entry]
         i, f, g, o = opened[..., :n], opened[..., n : 2 * n], opened[..., 2 * n : 3 * n], opened[..., 3 * n :]
-        kept = rounding_divide_by_power_of_two(f * self.c, 15)
-        written = rounding_divide_by_power_of_two(i * g, 15 + self._integer_bits)
+        kept = self._kernels.divide(f * self.c, 15)
+        written = self._kernels.divide(i * g, 15 + self._integer_bits)
         self.c = saturate(kept + written, INT16_MIN, INT16_MAX)
         scaled = self._output.apply(o * self._tanh[self.c - INT16_MIN]) + self._hidden.zero_point
-        self.h = saturate(scaled, INT8_MIN, INT8_MAX)
+        self.h = saturate(scaled, self._limits.min, self._limits.max)
         return self.h
 
 
 class IntegerHead:
     """The dense head: (T, H) to (T,). Raises as :class:`IntegerLstm`."""
 
-    def __init__(self, file: TfliteFile, operator: OperatorView, hidden_size: int) -> None:
-        source, self._target = int8_code(file, operator.inputs[0]), int8_code(file, operator.outputs[0])
+    def __init__(self, file: TfliteFile, operator: OperatorView, hidden_size: int, kernels: IntegerKernels) -> None:
+        source, self._target = (signal_code(file, index, kernels) for index in (operator.inputs[0],
+                                                                               operator.outputs[0]))
+        self._limits = np.iinfo(kernels.signal)
         kernel = _constant(file, operator.inputs[1], np.int8, (1, hidden_size))
         self._kernel = _stacked([kernel])
-        bias = _constant(file, operator.inputs[2], np.int32, (1,))
+        bias = _constant(file, operator.inputs[2], kernels.bias, (1,))
         self._bias = _values(bias) - source.zero_point * _sums(self._kernel)
         # float32 product, then a float64 quotient: the order in which the kernel computes it.
         factor = float(np.float32(source.scale) * kernel.scales[0]) / self._target.scale
-        self._factor = quantize_multiplier(factor)
+        self._rescale = kernels.rescale_head(*quantize_multiplier(factor))
 
     def process(self, signal: Integers) -> Integers:
         """One output per hidden state."""
         accumulated = _matmul(signal, self._kernel)[:, 0] + self._bias[0]
-        scaled = multiply_rounding_once(accumulated, *self._factor) + self._target.zero_point
-        return saturate(scaled, INT8_MIN, INT8_MAX)
+        scaled = self._rescale(accumulated) + self._target.zero_point
+        return saturate(scaled, self._limits.min, self._limits.max)
 
 
 class IntegerAdd:
     """The skip: head plus dry, each on its own grid. Raises as :class:`IntegerLstm`."""
 
-    def __init__(self, file: TfliteFile, operator: OperatorView, head_index: int) -> None:
+    def __init__(self, file: TfliteFile, operator: OperatorView, head_index: int, kernels: IntegerKernels) -> None:
         dry_index = next(index for index in operator.inputs if index != head_index)
-        self._inputs = [int8_code(file, head_index), int8_code(file, dry_index)]
-        self._target = int8_code(file, operator.outputs[0])
+        self._inputs = [signal_code(file, index, kernels) for index in (head_index, dry_index)]
+        self._target = signal_code(file, operator.outputs[0], kernels)
+        self._limits, self._left_shift = np.iinfo(kernels.signal), kernels.add_left_shift
         common = 2.0 * max(code.scale for code in self._inputs)
         self._factors = [QuantizedMultiplier(*quantize_multiplier(code.scale / common)) for code in self._inputs]
-        output_factor = common / ((1 << _ADD_LEFT_SHIFT) * self._target.scale)
+        output_factor = common / ((1 << self._left_shift) * self._target.scale)
         self._output = QuantizedMultiplier(*quantize_multiplier(output_factor))
 
     def process(self, head: Integers, dry: Integers) -> Integers:
         """(T,) and (T,) to (T,)."""
         total = np.zeros_like(head)
         for signal, code, factor in zip((head, dry), self._inputs, self._factors, strict=True):
-            total += factor.apply((signal - code.zero_point) << _ADD_LEFT_SHIFT)
+            total += factor.apply((signal - code.zero_point) << self._left_shift)
         scaled = self._output.apply(total) + self._target.zero_point
-        return saturate(scaled, INT8_MIN, INT8_MAX)
+        return saturate(scaled, self._limits.min, self._limits.max)
 
 
-def _gate_multiplier(factors: list[np.float32], hidden_size: int) -> QuantizedMultiplier:
-    """One multiplier per column of the stacked gates."""
-    pairs = [quantize_multiplier(float(factor)) for factor in factors]
-    return QuantizedMultiplier(*(np.repeat(column, hidden_size) for column in zip(*pairs, strict=True)))
+def _gate_multipliers(matrices: list[TensorView], source: AffineCode, hidden_size: int) -> list[NDArray[np.int64]]:
+    """Multiplier and shift of every column of the stacked gates."""
+    pairs = [quantize_multiplier(float(_gate_factor(matrix, source))) for matrix in matrices]
+    return [np.repeat(column, hidden_size) for column in zip(*pairs, strict=True)]
 
 
 def _gate_factor(matrix: TensorView, source: AffineCode) -> np.float32:
@@ -175,7 +176,7 @@ def _constant(file: TfliteFile, index: int, dtype: Any, shape: tuple[int, ...]) 
     if tensor.dtype != dtype or tensor.data is None or len(tensor.scales) != 1:
         raise ModelFileError(
             f"{file.path}: {tensor.name} is no {np.dtype(dtype).name} constant with one scale; the integer reference "
-            "plays w8a8 files only"
+            "plays w8a8 and tflm16x8 files only"
         )
     if tensor.shape != shape:
         raise ModelFileError(f"{file.path}: {tensor.name} has shape {tensor.shape}, but its manifest's network wants "
@@ -183,18 +184,19 @@ def _constant(file: TfliteFile, index: int, dtype: Any, shape: tuple[int, ...]) 
     return tensor
 
 
-def int8_code(file: TfliteFile, index: int) -> AffineCode:
-    """The format of a signal. Raises ModelFileError when it is not int8."""
+def signal_code(file: TfliteFile, index: int, kernels: IntegerKernels) -> AffineCode:
+    """The format of a signal. Raises ModelFileError when it is not what the kernels take."""
     tensor = file.tensors[index]
-    if tensor.dtype != np.int8:
-        raise ModelFileError(f"{file.path}: {tensor.name} is not int8; the integer reference plays w8a8 files only")
+    if tensor.dtype != kernels.signal:
+        raise ModelFileError(f"{file.path}: {tensor.name} is not {np.dtype(kernels.signal).name}; the integer "
+                             "reference plays w8a8 and tflm16x8 files only")
     return code_of(tensor, str(file.path))
 
 
-def _cell_integer_bits(file: TfliteFile, tensor: TensorView) -> int:
+def _cell_integer_bits(file: TfliteFile, tensor: TensorView, most: int) -> int:
     """m of the cell's format Qm.(15−m)."""
     bits = 15 + int(np.log2(tensor.scales[0])) if tensor.dtype == np.int16 and len(tensor.scales) == 1 else -1
-    if not 0 <= bits <= MAX_TANH_INTEGER_BITS or 2.0 ** (bits - 15) != tensor.scales[0]:
-        raise ModelFileError(f"{file.path}: {tensor.name} is not int16 with a power of two from 2^-15 to 2^-9 as its "
-                             "scale; convert it again")
+    if not 0 <= bits <= most or 2.0 ** (bits - 15) != tensor.scales[0]:
+        raise ModelFileError(f"{file.path}: {tensor.name} is not int16 with a power of two from 2^-15 to "
+                             f"2^{most - 15} as its scale; convert it again")
     return bits

@@ -182,7 +182,7 @@ def test_the_integer_reference_refuses_a_float_file(tmp_path: Path) -> None:
     weights = random_network(1, 3, True, 0.4)
     path = tmp_path / "model.tflite"
     path.write_bytes(build_float32(weights, Manifest(name="test", scheme="float32", network=weights.spec)))
-    with pytest.raises(ModelFileError, match="w8a8 files only"):
+    with pytest.raises(ModelFileError, match="w8a8 and tflm16x8 files only"):
         Int8ReferenceNetwork(read_tflite(path))
 
 

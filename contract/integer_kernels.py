@@ -1,0 +1,147 @@
+"""The integer kernels that play our files, and where they differ: LiteRT's and tflite-micro's.
+
+Both read the same file in the same formats, but round and look up otherwise, so that their outputs differ by some
+steps. All that differs stands here; what they share stands in ``reference_int8_layers.py``.
+
+* LSTM, sigmoid and tanh: gemmlowp's polynomials in LiteRT, straight lines between nodes in tflite-micro.
+* LSTM, both shares of a gate: LiteRT adds them and saturates; tflite-micro saturates each, then their sum.
+* LSTM, products of gates and cell: one rounding in LiteRT, two in tflite-micro.
+* Head: one rounding in LiteRT, two in tflite-micro.
+* tflite-micro alone has the LSTM with 16-bit signals: int64 biases, 16-bit multipliers, one rounding.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from neuralpedal.contract.errors import SpecError
+from neuralpedal.contract.fixed_point import (
+    INT16_MAX,
+    INT16_MIN,
+    MAX_TANH_INTEGER_BITS,
+    Integers,
+    QuantizedMultiplier,
+    multiply_rounding_once,
+    rounding_divide_by_power_of_two,
+    saturate,
+    sigmoid_table,
+    tanh_table,
+)
+from neuralpedal.contract.interpolated_activations import sigmoid_by_lines, tanh_by_lines
+
+MAX_CELL_INTEGER_BITS = 15
+"""What tflite-micro's kernels play; LiteRT's: ``MAX_TANH_INTEGER_BITS``."""
+
+_Function = Callable[[Any], Integers]
+
+
+class Rescaling(Protocol):
+    """Makes, from multipliers and shifts that broadcast against the values, the function that rescales values."""
+
+    def __call__(self, multiplier: ArrayLike, shift: ArrayLike) -> _Function: ...
+
+
+@dataclass(frozen=True)
+class IntegerKernels:
+    """One set of kernels.
+
+    Attributes:
+        signal, bias: the types of audio and hidden state, and of every bias.
+        sigmoid, tanh: tables over int16, the latter by its input's integer bits, of which there may be up to
+            ``max_cell_integer_bits``.
+        rescale_gates, rescale_head: from accumulators to the next format.
+        saturates_shares: whether the hidden state's share of a gate is saturated before it is added.
+        divide: by 2^n, for products of gates and cell.
+        hidden_factor: from the product of output gate and tanh to a hidden state of the given scale.
+        add_left_shift: binary places that the skip's addition works with.
+    """
+
+    signal: Any
+    bias: Any
+    sigmoid: Callable[[], Integers]
+    tanh: Callable[[int], Integers]
+    max_cell_integer_bits: int
+    rescale_gates: Rescaling
+    rescale_head: Rescaling
+    saturates_shares: bool
+    divide: Callable[[Integers, int], Integers]
+    hidden_factor: Callable[[float], float]
+    add_left_shift: int
+
+    def share(self, hidden_share: Integers) -> Integers:
+        """The hidden state's share of the gates, ready to be added to the input's."""
+        return saturate(hidden_share, INT16_MIN, INT16_MAX) if self.saturates_shares else hidden_share
+
+
+def rescale_twice(multiplier: ArrayLike, shift: ArrayLike) -> _Function:
+    """See :class:`QuantizedMultiplier`."""
+    return QuantizedMultiplier(multiplier, shift).apply
+
+
+def rescale_once(multiplier: ArrayLike, shift: ArrayLike) -> _Function:
+    """For scalars; see :func:`multiply_rounding_once`."""
+    return lambda values: multiply_rounding_once(values, int(np.asarray(multiplier)), int(np.asarray(shift)))
+
+
+def rescale_wide(multiplier: ArrayLike, shift: ArrayLike) -> _Function:
+    """Of 64-bit accumulators below 2⁴⁷: the multiplier is rounded to 16 bits, the product once, halves up.
+
+    Shifts from −31 to 7. Source: tensorflow/lite/kernels/internal/common.cc.
+    """
+    wide = np.asarray(multiplier, dtype=np.int64)
+    narrow = np.where(wide < 0x7FFF0000, (wide + (1 << 15)) >> 16, 0x7FFF)
+    right = 15 - np.asarray(shift, dtype=np.int64)
+    if np.any(right < 8) or np.any(right > 46):
+        raise ValueError(f"a rescaling by 2^{np.max(np.asarray(shift))} is outside 2^-31 to 2^7")
+    half = np.int64(1) << (right - 1)
+    return lambda values: (np.asarray(values, dtype=np.int64) * narrow + half) >> right
+
+
+def divide_twice(values: Integers, exponent: int) -> Integers:
+    """values / 2^exponent by a quantized multiplier: halves up first, then halves away from zero."""
+    return rounding_divide_by_power_of_two((values + 1) >> 1, exponent - 1)
+
+
+def _litert_hidden_factor(scale: float) -> float:
+    return float(np.float32(2.0**-15 / scale * 2.0**-15))
+
+
+def _tflm_hidden_factor(scale: float) -> float:
+    return 2.0**-30 / scale
+
+
+KERNELS = {
+    ("w8a8", "litert"): IntegerKernels(
+        signal=np.int8, bias=np.int32, sigmoid=sigmoid_table, tanh=tanh_table,
+        max_cell_integer_bits=MAX_TANH_INTEGER_BITS, rescale_gates=rescale_twice, rescale_head=rescale_once,
+        saturates_shares=False, divide=rounding_divide_by_power_of_two, hidden_factor=_litert_hidden_factor,
+        add_left_shift=20,
+    ),
+    ("w8a8", "tflm"): IntegerKernels(
+        signal=np.int8, bias=np.int32, sigmoid=sigmoid_by_lines, tanh=tanh_by_lines,
+        max_cell_integer_bits=MAX_CELL_INTEGER_BITS, rescale_gates=rescale_twice, rescale_head=rescale_twice,
+        saturates_shares=True, divide=divide_twice, hidden_factor=_tflm_hidden_factor, add_left_shift=20,
+    ),
+    ("tflm16x8", "tflm"): IntegerKernels(
+        signal=np.int16, bias=np.int64, sigmoid=sigmoid_by_lines, tanh=tanh_by_lines,
+        max_cell_integer_bits=MAX_CELL_INTEGER_BITS, rescale_gates=rescale_wide, rescale_head=rescale_wide,
+        saturates_shares=True, divide=divide_twice, hidden_factor=_tflm_hidden_factor, add_left_shift=15,
+    ),
+}
+"""By scheme and interpreter; a scheme's first is what its files are measured with."""
+
+
+def kernels_of(scheme: str, interpreter: str | None = None) -> IntegerKernels:
+    """The kernels with which an interpreter, ``litert`` or ``tflm``, plays a scheme; the scheme's first when None.
+
+    Raises:
+        SpecError: no such kernels.
+    """
+    found = {name: kernels for (played, name), kernels in KERNELS.items() if played == scheme}
+    if not found or interpreter not in (None, *found):
+        raise SpecError(f"scheme {scheme} has no integer kernels of {interpreter or 'any interpreter'}; there are "
+                        + ", ".join(f"{name} for {played}" for played, name in KERNELS))
+    return found[interpreter] if interpreter else next(iter(found.values()))
