@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from neuralpedal.contract.arithmetic import Grid, LayerArithmetic
 from neuralpedal.contract.weights import RecurrentWeights
-from neuralpedal.train.native.grids import NO_GRIDS, grid_definitions, step_on_grids
+from neuralpedal.train.native.grids import NO_GRIDS, coarse_grids, grid_definitions, step_on_grids
 from neuralpedal.train.native.library import KernelUnavailableError
 from neuralpedal.train.native.recurrent_op import native_recurrent
 
@@ -90,6 +90,14 @@ def test_a_saturated_gate_has_no_gradient_and_an_open_one_keeps_it() -> None:
     assert slope[0] == 0.0
     assert slope[H + 1] == 0.0
     assert np.all(np.delete(slope, [0, H + 1]) != 0.0)
+
+
+def test_grids_finer_than_float32_are_left_out_and_never_compiled() -> None:
+    fine = Grid(2.0**-20, -2.0**11, 2.0**11)
+    assert coarse_grids(LayerArithmetic(fine, GRIDS.cell, fine)) == LayerArithmetic(cell=GRIDS.cell)
+    assert coarse_grids(GRIDS) == GRIDS
+    with pytest.raises(KernelUnavailableError, match="steps"):
+        native_recurrent("lstm", 1, 4, LayerArithmetic(fine))
 
 
 def test_a_cell_without_integer_arithmetic_is_refused() -> None:

@@ -14,9 +14,25 @@ Float = NDArray[np.float64]
 NO_GRIDS = LayerArithmetic()
 """Float arithmetic."""
 
+MOST_STEPS = 2**22
+"""Of a compiled grid, from 0 to either end: beyond it float32 cannot hold the steps apart."""
+
+
+def coarse_grids(arithmetic: LayerArithmetic) -> LayerArithmetic:
+    """The grids that float32 can compute on; finer ones (``w8a16`` has 32-bit gates and cells) are left out."""
+    kept = (grid if grid is not None and max(-grid.low, grid.high) <= MOST_STEPS * grid.step else None
+            for grid in (arithmetic.gates, arithmetic.cell, arithmetic.hidden))
+    return LayerArithmetic(*kept)
+
 
 def grid_definitions(cell: str, arithmetic: LayerArithmetic) -> tuple[str, ...]:
-    """Compiler options, none for ``NO_GRIDS``. Raises KernelUnavailableError: grids for a cell that has none."""
+    """Compiler options, none for ``NO_GRIDS``.
+
+    Raises:
+        KernelUnavailableError: grids for a cell that has none, or finer than float32.
+    """
+    if arithmetic != coarse_grids(arithmetic):
+        raise KernelUnavailableError(f"grids of more than {MOST_STEPS} steps to either side cannot be compiled")
     if arithmetic != NO_GRIDS and cell != "lstm":
         raise KernelUnavailableError(f"{cell} layers have no integer arithmetic, lstm layers alone do")
     grids = {"GATE": arithmetic.gates, "CELL": arithmetic.cell, "HIDDEN": arithmetic.hidden}
