@@ -9,11 +9,15 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from neuralpedal.contract.audio_code import CoarseFine
 from neuralpedal.contract.errors import ModelFileError
 from neuralpedal.contract.integer_format import IntegerFormat
 from neuralpedal.contract.spec import NetworkSpec, explain_validation
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""The newest that is read. Files carry the lowest that covers what they hold: 2 with ``audio_code``, else 1."""
+
+_PLAIN_AUDIO = 1
 METADATA_NAME = "neuralpedal_manifest"
 """Name of the metadata entry whose buffer holds the JSON (UTF-8)."""
 
@@ -36,13 +40,14 @@ class Manifest(BaseModel):
         esr_wet: against the real pedal's recording; esr_float: against the float model. Measured by streaming this
             file's own graph through LiteRT (w8a16: through the integer reference); None when not measured.
         integer_format: how a ``w8a16`` file plays in integers; None for all others.
+        audio_code: how audio lies in the int8 channels of a ``w8a8`` file that has two; None for all others.
         provenance: digests of what it was made from (``weights_sha256``, ``dry_sha256``, ``wet_sha256``) and
             ``neuralpedal_version``.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    format_version: int = FORMAT_VERSION
+    format_version: int = _PLAIN_AUDIO
     name: str = Field(min_length=1, max_length=200)
     scheme: str
     network: NetworkSpec
@@ -51,6 +56,7 @@ class Manifest(BaseModel):
     esr_wet: float | None = None
     esr_float: float | None = None
     integer_format: IntegerFormat | None = None
+    audio_code: CoarseFine | None = None
     provenance: dict[str, str] = Field(default_factory=dict)
 
     @property
@@ -62,8 +68,11 @@ class Manifest(BaseModel):
 def encode_manifest(manifest: Manifest) -> bytes:
     """The manifest as JSON bytes; ``sample_rate_hz`` is repeated at the top for readers that know nothing else."""
     fields: dict[str, Any] = manifest.model_dump(mode="json")
-    if manifest.integer_format is None:
-        del fields["integer_format"]
+    for name in ("integer_format", "audio_code"):
+        if fields[name] is None:
+            del fields[name]
+    if manifest.audio_code:
+        fields["format_version"] = FORMAT_VERSION
     fields["network"] = manifest.network.model_dump(mode="json", exclude_none=True)
     fields["sample_rate_hz"] = manifest.sample_rate_hz
     return json.dumps(fields, indent=1, allow_nan=False).encode("utf-8")
@@ -102,4 +111,7 @@ def decode_manifest(data: bytes, source: str) -> Manifest:
                              "neuralpedal or convert the model again")
     if manifest.scheme == "w8a16" and manifest.integer_format is None:
         raise ModelFileError(f"{source}: scheme w8a16 without integer_format in its manifest; convert the model again")
+    if manifest.audio_code and (manifest.scheme != "w8a8" or manifest.network.kind.has_frame):
+        raise ModelFileError(f"{source}: an audio_code in a {manifest.network.label} as {manifest.scheme}; only w8a8 "
+                             "files of networks that stream have one; convert the model again")
     return manifest

@@ -60,12 +60,16 @@ class Int8Network(ABC):
 
     def _read(self, file: TfliteFile, spec: NetworkSpec) -> None:
         chain = signal_chain(file)
+        # Of a file with two channels the whole signal is a vector already.
+        sizes = (file.tensors[file.inputs[0]].shape[2], *spec.layer_input_sizes[1:])
         self.input_code = signal_code(file, file.inputs[0], self._kernels)
         self.output_code = signal_code(file, file.outputs[0], self._kernels)
         self._spec = spec
         self._layers = [IntegerLstm(file, operator, size, spec.hidden_size, self._kernels)
-                        for operator, size in zip(chain.layers, spec.layer_input_sizes, strict=True)]
+                        for operator, size in zip(chain.layers, sizes, strict=True)]
         self._head = IntegerHead(file, chain.head, spec.hidden_size, self._kernels)
+        self._fine_head = (IntegerHead(file, chain.fine_head, spec.hidden_size, self._kernels) if chain.fine_head
+                           else None)
         self._skip = IntegerAdd(file, chain.skip, chain.head.outputs[0], self._kernels) if chain.skip else None
 
     @abstractmethod
@@ -75,6 +79,10 @@ class Int8Network(ABC):
     @abstractmethod
     def process(self, samples: NDArray[Any]) -> NDArray[Any]:
         """Stream (T,) samples, int8 or (tflm16x8) int16; returns as many of the same type. Not real-time safe."""
+
+    def answers(self, samples: NDArray[np.int8]) -> tuple[NDArray[np.int8], ...]:
+        """As :meth:`process` of samples (T,), or (T, channels); every output of the graph, each (T,)."""
+        return (self.process(samples),)
 
     def _hidden(self, signal: Integers) -> Integers:
         """Through the layers, from their present states."""
@@ -100,8 +108,15 @@ class Int8ReferenceNetwork(Int8Network):
 
     def process(self, samples: NDArray[Any]) -> NDArray[Any]:
         """See :class:`Int8Network`."""
+        return self.answers(samples)[0]
+
+    def answers(self, samples: NDArray[np.int8]) -> tuple[NDArray[np.int8], ...]:
+        """See :class:`Int8Network`."""
         dry = samples.astype(np.int64)
-        return self._answer(self._hidden(dry[:, np.newaxis]), dry)
+        hidden = self._hidden(dry.reshape(len(dry), -1))
+        if self._fine_head:
+            return self._answer(hidden, dry), self._fine_head.process(hidden).astype(np.int8)
+        return (self._answer(hidden, dry),)
 
 
 class Int8FrameReferenceNetwork(Int8Network):

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neuralpedal.contract.audio_code import CHANNELS
 from neuralpedal.contract.errors import ModelFileError
-from neuralpedal.contract.spec import NetworkSpec
+from neuralpedal.contract.manifest import Manifest
 from neuralpedal.contract.tflite_file import OperatorView, TfliteFile
 
 LSTM_INPUTS = 24
@@ -32,12 +33,14 @@ class SignalChain:
     Attributes:
         layers: one fused LSTM per layer.
         head: the dense layer on the last one's hidden state (of a frame network: on its last step).
+        fine_head: the same sum in finer steps, in files with an ``audio_code``; then the player adds the dry signal.
         skip: adds the dry signal (of a frame network: the last sample of each window); None without a skip.
     """
 
     layers: tuple[OperatorView, ...]
     head: OperatorView
     skip: OperatorView | None
+    fine_head: OperatorView | None = None
 
     @property
     def states(self) -> tuple[int, ...]:
@@ -52,12 +55,13 @@ def signal_chain(file: TfliteFile) -> SignalChain:
         ModelFileError: no manifest, a family that has no file format, an operator or a connection that ``convert``
             does not write, a frame of another length than the manifest's.
     """
-    spec = file.manifest().network
+    manifest = file.manifest()
+    spec = manifest.network
     if spec.kind.cell != "lstm":
         raise ModelFileError(f"{file.path}: holds a {spec.label}; this neuralpedal plays files of lstm and frame_lstm; "
                              "upgrade neuralpedal")
     operators = tuple(operator for operator in file.operators if operator.name != DEQUANTIZE)
-    _check_names(file, operators, spec)
+    _check_names(file, operators, manifest)
     walk = _Walk(file, operators)
     dry = signal = file.inputs[0]
     layers = []
@@ -68,6 +72,8 @@ def signal_chain(file: TfliteFile) -> SignalChain:
     if spec.frame_samples:
         signal = walk.last_step(signal, spec.frame_samples)
     head = walk.step([signal], others=2)
+    if manifest.audio_code:
+        return SignalChain(tuple(layers), head, None, _fine_head(file, walk, signal, head))
     skip = None
     if spec.skip:
         dry = walk.last_step(dry, spec.frame_samples) if spec.frame_samples else dry
@@ -82,17 +88,29 @@ def foreign(file: TfliteFile, found: str) -> ModelFileError:
     return ModelFileError(f"{file.path}: {found}; only files written by `neuralpedal convert` play here")
 
 
-def _check_names(file: TfliteFile, operators: Sequence[OperatorView], spec: NetworkSpec) -> None:
+def _fine_head(file: TfliteFile, walk: "_Walk", signal: int, head: OperatorView) -> OperatorView:
+    fine = walk.step([signal], others=2)
+    if fine.inputs != head.inputs:
+        raise foreign(file, "a second head of other weights than the first")
+    if file.outputs != (head.outputs[0], fine.outputs[0]):
+        raise foreign(file, "outputs that are not the two heads'")
+    return fine
+
+
+def _check_names(file: TfliteFile, operators: Sequence[OperatorView], manifest: Manifest) -> None:
+    spec, coarse_fine = manifest.network, manifest.audio_code is not None
     last_step = [_LAST_STEP] * spec.kind.has_frame
-    wanted = [_LSTM] * spec.num_layers + last_step + [_HEAD] + [*last_step, _ADD] * spec.skip
+    answer = [_HEAD, _HEAD] if coarse_fine else [_HEAD, *[*last_step, _ADD] * spec.skip]
+    wanted = [_LSTM] * spec.num_layers + last_step + answer
     found = [operator.name for operator in operators]
     if found != wanted:
         raise foreign(file, f"operators {', '.join(found) or '(none)'}; wanted {', '.join(wanted)} for {spec.label}")
-    if len(file.inputs) != 1 or len(file.outputs) != 1:
-        raise foreign(file, f"{len(file.inputs)} inputs and {len(file.outputs)} outputs; wanted one of each")
+    channels, answers = (CHANNELS, 2) if coarse_fine else (1, 1)
+    if len(file.inputs) != 1 or len(file.outputs) != answers:
+        raise foreign(file, f"{len(file.inputs)} inputs and {len(file.outputs)} outputs; wanted 1 and {answers}")
     shape = file.tensors[file.inputs[0]].shape
-    if len(shape) != 3 or (shape[0], shape[2]) != (spec.frame_samples or 1, 1):
-        raise foreign(file, f"an input of shape {list(shape)}; wanted [{spec.frame_samples or 1}, any, 1] for "
+    if len(shape) != 3 or (shape[0], shape[2]) != (spec.frame_samples or 1, channels):
+        raise foreign(file, f"an input of shape {list(shape)}; wanted [{spec.frame_samples or 1}, any, {channels}] for "
                             f"{spec.label}")
 
 

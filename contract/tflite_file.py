@@ -124,6 +124,11 @@ def read_tflite(path: Path) -> TfliteFile:
         raise ModelFileError(f"{path}: no such file") from error
     except OSError as error:
         raise ModelFileError(f"{path}: cannot be read ({error.strerror})") from error
+    return parse_tflite(path, data)
+
+
+def parse_tflite(path: Path, data: bytes) -> TfliteFile:
+    """The structure of a file's bytes; ``path`` names it in messages. Raises as :func:`read_tflite`."""
     if data[4:8] != _IDENTIFIER:
         raise ModelFileError(f"{path}: not a TFLite model (it does not carry the mark TFL3); give a .tflite file")
     try:

@@ -10,13 +10,14 @@ Sources: tensorflow/lite/kernels/{unidirectional_sequence_lstm.cc, lstm_eval.cc}
 https://ai.google.dev/edge/litert/models/quantization_spec
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from neuralpedal.contract.affine import AffineCode
+from neuralpedal.contract.audio_code import CHANNELS, CoarseFine
 from neuralpedal.contract.manifest import METADATA_NAME, Manifest, encode_manifest
 from neuralpedal.contract.weights import GATES, NetworkWeights, RecurrentWeights
 from neuralpedal.convert.calibration import ActivationRanges
@@ -48,12 +49,17 @@ def build_w8a8_on(weights: NetworkWeights, grids: SignalGrids, manifest: Manifes
     """The integer file on given grids, such as those that weights were tuned for. Raises as :func:`build_w8a8`."""
     spec, layout = weights.spec, layout_of(weights.spec)
     writer = TfliteWriter(f"neuralpedal {spec.label} {manifest.scheme}")
-    dry = _add_signal(writer, layout, "dry", 1, grids.dry)
+    dry = _add_signal(writer, layout, "dry", CHANNELS if grids.ratio else 1, grids.dry)
     signal = dry
-    for index, (layer, hidden, scale) in enumerate(zip(weights.layers, grids.hidden, grids.cell_scales, strict=True)):
+    layers = _with_fine_input(weights.layers, grids.ratio) if grids.ratio else weights.layers
+    for index, (layer, hidden, scale) in enumerate(zip(layers, grids.hidden, grids.cell_scales, strict=True)):
         signal = _add_layer(writer, layout, f"lstm_{index}", layer, signal, hidden, scale)
     last = _add_last_step(writer, layout, signal, "last_hidden", spec.hidden_size)
-    signal = _add_head(writer, weights, last, grids.head)
+    if grids.fine_head and grids.ratio:
+        heads = _add_heads(writer, weights, last, {"head": grids.head, "fine_head": grids.fine_head})
+        manifest = manifest.model_copy(update={"audio_code": CoarseFine(ratio=grids.ratio)})
+        return writer.finish([dry.index], [head.index for head in heads], {METADATA_NAME: encode_manifest(manifest)})
+    signal = _add_heads(writer, weights, last, {"head": grids.head})[0]
     if spec.skip:
         signal = _add_skip(writer, _add_last_step(writer, layout, dry, "last_dry", 1), signal, grids.wet)
     return writer.finish([dry.index], [signal.index], {METADATA_NAME: encode_manifest(manifest)})
@@ -84,12 +90,21 @@ def _add_layer(writer: TfliteWriter, layout: Layout, name: str, layer: Recurrent
     return output
 
 
-def _add_head(writer: TfliteWriter, weights: NetworkWeights, hidden: _Signal, code: AffineCode) -> _Signal:
+def _with_fine_input(layers: tuple[RecurrentWeights, ...], ratio: int) -> tuple[RecurrentWeights, ...]:
+    """The first kernel with a row for the fine channel, which counts 1/ratio of the coarse one."""
+    first = layers[0]
+    return replace(first, kernel=np.concatenate([first.kernel, first.kernel / np.float32(ratio)])), *layers[1:]
+
+
+def _add_heads(writer: TfliteWriter, weights: NetworkWeights, hidden: _Signal, codes: dict[str, AffineCode]
+               ) -> list[_Signal]:
+    """The head, once per grid that its answer is wanted on."""
     kernel, bias = _add_biased(writer, "head", weights.head_kernel, weights.head_bias, hidden.code)
-    output = _add_answer(writer, "head", code)
-    writer.operator(schema.BuiltinOperator.FULLY_CONNECTED, _KEEP_NUM_DIMS, [hidden.index, kernel, bias],
-                    [output.index], head_options())
-    return output
+    outputs = [_add_answer(writer, name, code) for name, code in codes.items()]
+    for output in outputs:
+        writer.operator(schema.BuiltinOperator.FULLY_CONNECTED, _KEEP_NUM_DIMS, [hidden.index, kernel, bias],
+                        [output.index], head_options())
+    return outputs
 
 
 def _add_skip(writer: TfliteWriter, dry: _Signal, head: _Signal, code: AffineCode) -> _Signal:

@@ -6,9 +6,10 @@ from neuralpedal.contract.errors import SpecError
 from neuralpedal.contract.integer_network import SCHEME as W8A16
 from neuralpedal.contract.manifest import SCHEMES, Manifest
 from neuralpedal.contract.spec import NetworkSpec
+from neuralpedal.convert.audio_codes import choose_audio_code
 from neuralpedal.convert.calibration import calibrate
 from neuralpedal.convert.float_graph import build_float32, build_w8
-from neuralpedal.convert.int8_graph import build_w8a8
+from neuralpedal.convert.int8_graph import build_w8a8_on
 from neuralpedal.convert.integer_formats import choose_formats, measure_ranges
 from neuralpedal.convert.source import ConversionSource
 
@@ -51,5 +52,5 @@ def prepare_builder(scheme: str, source: ConversionSource) -> Builder:
     if scheme == W8A16:
         formats = choose_formats(weights, measure_ranges(weights, source.calibration))
         return lambda manifest: build_w8(weights, manifest.model_copy(update={"integer_format": formats}))
-    ranges = calibrate(weights, source.calibration)
-    return lambda manifest: build_w8a8(weights, ranges, manifest)
+    grids = choose_audio_code(weights, calibrate(weights, source.calibration), source.calibration)
+    return lambda manifest: build_w8a8_on(weights, grids, manifest)

@@ -17,18 +17,29 @@ from neuralpedal.convert.weight_quantization import quantize_with_bias
 
 _SKIP_DENOMINATOR = 509
 _SMALLEST_HEAD_NUMERATOR = 32
+RATIO = 16
+"""Coarse over fine steps. With 32 the fine column of the input kernel has too few int8 steps (tried on an SD-1)."""
+
+_DRY_ROOM = 2.0
 _SCALE_OF_NOTHING = 2.0**-7
 
 
 @dataclass(frozen=True)
 class SignalGrids:
-    """The int8 grids of every signal, and the scale of every cell state."""
+    """The int8 grids of every signal, and the scale of every cell state.
+
+    Attributes:
+        fine_head, ratio: of a file with coarse and fine channels (contract/coarse_fine.py), whose ``dry`` is the coarse
+            grid and whose ``wet`` is ``head``: there the player adds the skip.
+    """
 
     dry: AffineCode
     hidden: tuple[AffineCode, ...]
     cell_scales: tuple[float, ...]
     head: AffineCode
     wet: AffineCode
+    fine_head: AffineCode | None = None
+    ratio: int | None = None
 
 
 def choose_grids(weights: NetworkWeights, ranges: ActivationRanges) -> SignalGrids:
@@ -55,6 +66,24 @@ def choose_grids(weights: NetworkWeights, ranges: ActivationRanges) -> SignalGri
     wet = grid_of_scale(ranges.output, head.scale * q / math.floor(q * head.scale / wet.scale))
     dry = grid_of_scale(ranges.input, wet.scale * math.ceil(q * dry.scale / wet.scale) / q)
     return SignalGrids(dry, hidden, cells, head, wet)
+
+
+def choose_coarse_fine_grids(weights: NetworkWeights, ranges: ActivationRanges, ratio: int = RATIO) -> SignalGrids:
+    """Grids of a file with coarse and fine channels; both heads' scales as odd multiples as in :func:`choose_grids`.
+
+    The dry signal gets twice the room that was seen, though no more than full scale unless that was seen: with four
+    bits to spare it need not saturate when somebody plays louder than the recording.
+    """
+    hidden = tuple(tightest_grid(layer) for layer in ranges.hidden)
+    cells = tuple(cell_scale(layer.peak) for layer in ranges.cell)
+    peak = max(ranges.input.peak, min(1.0, _DRY_ROOM * ranges.input.peak))
+    dry = AffineCode(float(np.float32(peak / (INT8_MAX + 0.5))), 0)
+    kernel = quantize_with_bias(weights.head_kernel.T, weights.head_bias, hidden[-1].scale).weights
+    step = hidden[-1].scale * float(kernel.scales[0])
+    coarse = tightest_grid(ranges.head).scale
+    head = grid_of_scale(ranges.head, step * _odd_at_least(coarse / step))
+    fine = AffineCode(float(np.float32(step * _odd_at_least(coarse / ratio / step))), 0)
+    return SignalGrids(dry, hidden, cells, head, head, fine, ratio)
 
 
 def tightest_grid(found: Range) -> AffineCode:

@@ -90,7 +90,9 @@ class PreparedInterpreter(ABC):
             self._interpreter.allocate_tensors()
             # Functions that give a view of the tensor's memory: no copy is made per block.
             self._input_view = self._interpreter.tensor(self._interpreter.get_input_details()[0]["index"])
-            self._output_view = self._interpreter.tensor(self._interpreter.get_output_details()[0]["index"])
+            self._output_views = [self._interpreter.tensor(detail["index"])
+                                  for detail in self._interpreter.get_output_details()]
+            self._output_view = self._output_views[0]
         except (ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())
             raise ModelFileError(f"{path}: {self.package.name} cannot play it ({reason}); convert it again") from error
@@ -98,12 +100,17 @@ class PreparedInterpreter(ABC):
     @property
     @abstractmethod
     def input(self) -> np.ndarray:
-        """View (T,) of where the next block goes; must not be kept over :meth:`invoke`."""
+        """View (T,), or (T, channels), of where the next block goes; must not be kept over :meth:`invoke`."""
 
     @property
     @abstractmethod
     def output(self) -> np.ndarray:
         """View (T,) of the last block's answer; must not be kept over :meth:`invoke`."""
+
+    @property
+    def outputs(self) -> Sequence[np.ndarray]:
+        """Views of all answers of a graph that has several, as :attr:`output`."""
+        return (self.output,)
 
     @abstractmethod
     def invoke(self) -> None:
@@ -118,16 +125,18 @@ class StreamingInterpreter(PreparedInterpreter):
     """A network whose state is kept from block to block, in the interpreter's variables.
 
     Args:
-        input_index: the input tensor. Others: see :class:`PreparedInterpreter`.
+        input_index: the input tensor. channels: its last axis. Others: see :class:`PreparedInterpreter`.
     """
 
-    def __init__(self, path: Path, input_index: int, block_size: int, package: str | None = None) -> None:
-        super().__init__(path, {input_index: (1, block_size, 1)}, package)
+    def __init__(self, path: Path, input_index: int, block_size: int, package: str | None = None,
+                 channels: int = 1) -> None:
+        super().__init__(path, {input_index: (1, block_size, channels)}, package)
+        self._channel = 0 if channels == 1 else slice(None)
 
     @property
     def input(self) -> np.ndarray:
         """The input tensor's own memory."""
-        view: np.ndarray = self._input_view()[0, :, 0]
+        view: np.ndarray = self._input_view()[0, :, self._channel]
         return view
 
     @property
@@ -135,6 +144,11 @@ class StreamingInterpreter(PreparedInterpreter):
         """The output tensor's own memory."""
         view: np.ndarray = self._output_view()[0, :, 0]
         return view
+
+    @property
+    def outputs(self) -> Sequence[np.ndarray]:
+        """See :class:`PreparedInterpreter`."""
+        return [view()[0, :, 0] for view in self._output_views]
 
     def invoke(self) -> None:
         """See :class:`PreparedInterpreter`."""

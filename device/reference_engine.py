@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuralpedal.contract.affine import code_of
+from neuralpedal.contract.audio_border import open_border
 from neuralpedal.contract.integer_network import SCHEME as W8A16
 from neuralpedal.contract.integer_network import read_integer_network
 from neuralpedal.contract.network_file import read_weights
@@ -61,7 +61,5 @@ def _float_network(file: TfliteFile) -> tuple[_Play, _Reset]:
 
 
 def _integer_network(file: TfliteFile) -> tuple[_Play, _Reset]:
-    network = open_int8_reference(file)
-    encode = code_of(file.tensors[file.inputs[0]], str(file.path)).encode
-    decode = code_of(file.tensors[file.outputs[0]], str(file.path)).decode
-    return (lambda dry: decode(network.process(encode(dry)))), network.reset
+    network, border = open_int8_reference(file), open_border(file)
+    return (lambda dry: border.decode(network.answers(border.encode(dry)), dry)), network.reset

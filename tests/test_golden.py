@@ -12,6 +12,7 @@ from neuralpedal.convert.schemes import schemes_for
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = [f"{network.name}.{scheme}" for network in generate.NETWORKS for scheme in schemes_for(network.spec)]
+NAMES += [f"{network.name}.coarse-fine.w8a8" for network in generate.NETWORKS if not network.spec.kind.has_frame]
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,8 @@ def test_the_same_machine_writes_the_same_bytes_twice(regenerated, tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_golden_file_is_small_and_says_what_it_is(name):
     path = GOLDEN / f"{name}.tflite"
-    assert f"{read_manifest(path).name}.{read_manifest(path).scheme}" == name
+    manifest = read_manifest(path)
+    assert f"{manifest.name}{'.coarse-fine' if manifest.audio_code else ''}.{manifest.scheme}" == name
     assert max(path.stat().st_size, path.with_suffix(".npz").stat().st_size) < 10_000
 
 

@@ -88,7 +88,7 @@ def test_a_model_without_our_manifest_is_refused_as_foreign(cli, tmp_path, engin
 @pytest.mark.parametrize("model", MODELS)
 def test_a_newer_manifest_is_refused_with_both_versions(cli, tmp_path, engine, model):
     newer = patched(tmp_path / "newer.tflite", model, b'"format_version": 1', b'"format_version": 8')
-    check_refused(cli, newer, engine, ModelFileError, r"format_version 8, this neuralpedal reads up to 1; upgrade")
+    check_refused(cli, newer, engine, ModelFileError, r"format_version 8, this neuralpedal reads up to 2; upgrade")
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -105,7 +105,7 @@ def test_a_manifest_that_contradicts_its_tensors_is_refused_by_the_reference(tmp
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_refused_model_renders_nothing(cli, tmp_path, model):
-    newer = patched(tmp_path / "newer.tflite", model, b'"format_version": 1', b'"format_version": 2')
+    newer = patched(tmp_path / "newer.tflite", model, b'"format_version": 1', b'"format_version": 9')
     write_recording(tmp_path / "dry.wav", np.ones(10, np.float32), 48_000)
     assert cli("render", newer, tmp_path / "dry.wav", tmp_path / "wet.wav")[0] == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dry.wav", "newer.tflite"]

@@ -16,6 +16,7 @@ NETWORKS = ("lstm-1x4-skip", "lstm-2x3", "frame_lstm-1x3-of-8", "frame_lstm-2x3-
 # Networks that stream have a scheme more.
 MODELS = [f"{network}.{scheme}" for network in NETWORKS for scheme in ("float32", "w8", "w8a16", "w8a8")
           if scheme != "w8a16" or network.startswith("lstm")]
+MODELS += [f"{network}.coarse-fine.w8a8" for network in NETWORKS if network.startswith("lstm")]
 BLOCK_SIZES = (1, 7, 64, 1024)
 FLOAT_TOLERANCE = 1e-5
 BLOCK_TOLERANCE = 1e-6

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuralpedal.contract.affine import code_of
 from neuralpedal.contract.atomic import write_bytes
+from neuralpedal.contract.audio_border import open_border
 from neuralpedal.contract.integer_network import read_integer_network
 from neuralpedal.contract.manifest import Manifest
 from neuralpedal.contract.network_file import read_weights
@@ -26,9 +26,10 @@ from neuralpedal.contract.tflite_file import TfliteFile, read_tflite
 from neuralpedal.contract.weights import NetworkWeights, random_weights
 from neuralpedal.convert.calibration import ActivationRanges, Range, calibrate
 from neuralpedal.convert.float_graph import build_float32, build_w8
-from neuralpedal.convert.int8_graph import build_w8a8
+from neuralpedal.convert.int8_graph import build_w8a8, build_w8a8_on
 from neuralpedal.convert.integer_formats import IntegerRanges, choose_formats
 from neuralpedal.convert.schemes import schemes_for
+from neuralpedal.convert.signal_grids import choose_coarse_fine_grids
 
 FOLDER = Path(__file__).parent
 
@@ -66,15 +67,21 @@ def write_all(folder: Path) -> None:
     for network in NETWORKS:
         weights = random_weights(network.spec, network.seed)
         for scheme in schemes_for(network.spec):
-            path = folder / f"{network.name}.{scheme}.tflite"
-            write_bytes(path, _build(network, weights, scheme))
-            dry = _dry(network.seed)
-            _write_arrays(path.with_suffix(".npz"), dry=dry, wet=_wet(read_tflite(path), dry))
+            _write_model(folder / f"{network.name}.{scheme}", network, _build(network, weights, scheme))
+        if not network.spec.kind.has_frame:
+            grids = choose_coarse_fine_grids(weights, _ranges(network, weights))
+            _write_model(folder / f"{network.name}.coarse-fine.w8a8", network,
+                         build_w8a8_on(weights, grids, _manifest(network, weights, "w8a8")))
+
+
+def _write_model(stem: Path, network: GoldenNetwork, model: bytes) -> None:
+    path, dry = stem.with_name(f"{stem.name}.tflite"), _dry(network.seed)
+    write_bytes(path, model)
+    _write_arrays(stem.with_name(f"{stem.name}.npz"), dry=dry, wet=_wet(read_tflite(path), dry))
 
 
 def _build(network: GoldenNetwork, weights: NetworkWeights, scheme: str) -> bytes:
-    manifest = Manifest(name=network.name, scheme=scheme, network=network.spec, input_gain_db=network.input_gain_db,
-                        output_gain_db=network.output_gain_db, provenance={"weights_sha256": weights.digest()})
+    manifest = _manifest(network, weights, scheme)
     if scheme == "float32":
         return build_float32(weights, manifest)
     if scheme == "w8":
@@ -83,6 +90,11 @@ def _build(network: GoldenNetwork, weights: NetworkWeights, scheme: str) -> byte
         formats = choose_formats(weights, _integer_ranges(_ranges(network, weights)), _factor(network.input_gain_db))
         return build_w8(weights, manifest.model_copy(update={"integer_format": formats}))
     return build_w8a8(weights, _ranges(network, weights), manifest)
+
+
+def _manifest(network: GoldenNetwork, weights: NetworkWeights, scheme: str) -> Manifest:
+    return Manifest(name=network.name, scheme=scheme, network=network.spec, input_gain_db=network.input_gain_db,
+                    output_gain_db=network.output_gain_db, provenance={"weights_sha256": weights.digest()})
 
 
 def _ranges(network: GoldenNetwork, weights: NetworkWeights) -> ActivationRanges:
@@ -118,9 +130,8 @@ def _wet(file: TfliteFile, dry: Signal) -> Signal:
     elif file.is_float:
         wet = open_reference(read_weights(file)).process(scaled)
     else:
-        encode = code_of(file.tensors[file.inputs[0]], str(file.path)).encode
-        decode = code_of(file.tensors[file.outputs[0]], str(file.path)).decode
-        wet = decode(open_int8_reference(file).process(encode(scaled)))
+        border = open_border(file)
+        wet = border.decode(open_int8_reference(file).answers(border.encode(scaled)), scaled)
     return (wet * np.float32(_factor(manifest.output_gain_db))).astype(np.float32)
 
 
