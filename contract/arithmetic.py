@@ -34,6 +34,20 @@ class Grid:
 
 
 @dataclass(frozen=True)
+class CompandedGrid:
+    """The fine grid where it does not end, the coarse one elsewhere: the answer of contract/coarse_fine.py."""
+
+    coarse: Grid
+    fine: Grid
+
+    def snap(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """As :meth:`Grid.snap`."""
+        fine = self.fine.snap(values)
+        inside = (fine > self.fine.low) & (fine < self.fine.high)
+        return np.where(inside, fine, self.coarse.snap(values))
+
+
+@dataclass(frozen=True)
 class LayerArithmetic:
     """Grids of one LSTM layer; None leaves a signal as it is.
 
@@ -62,6 +76,6 @@ class Arithmetic:
     weight_scales: WeightScales
     layers: tuple[LayerArithmetic, ...]
     input: Grid | None = None
-    head: Grid | None = None
+    head: Grid | CompandedGrid | None = None
     dry: Grid | None = None
     output: Grid | None = None

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuralpedal.contract.affine import AffineCode
-from neuralpedal.contract.arithmetic import Arithmetic, Grid, LayerArithmetic
+from neuralpedal.contract.arithmetic import Arithmetic, CompandedGrid, Grid, LayerArithmetic
+from neuralpedal.contract.fixed_point import INT8_MAX
 from neuralpedal.contract.integer_format import CELL_BITS, HIDDEN_FRACTION_BITS, IntegerFormat, LayerFormat
 from neuralpedal.contract.spec import NetworkSpec
 from neuralpedal.contract.weights import NetworkWeights, RecurrentWeights
@@ -55,8 +56,18 @@ def w8a8_arithmetic(grids: SignalGrids, skip: bool) -> Arithmetic:
                         hidden=grid_of(hidden))
         for hidden, scale in zip(grids.hidden, grids.cell_scales, strict=True)
     )
+    if grids.ratio and grids.fine_head:
+        # Rounded as one signal in fine steps; the player's skip, which is exact, is taken to lie on them too.
+        return Arithmetic("gate", layers, input=_in_fine_steps(grids.dry.scale, grids.ratio),
+                          head=CompandedGrid(grid_of(grids.head), grid_of(grids.fine_head)))
     return Arithmetic("gate", layers, input=grid_of(grids.dry), head=grid_of(grids.head),
                       output=grid_of(grids.wet) if skip else None)
+
+
+def _in_fine_steps(scale: float, ratio: int) -> Grid:
+    """Both channels of a coarse-fine dry signal as one: see contract.coarse_fine.CoarseFineInput."""
+    step, limit = scale / ratio, INT8_MAX * ratio + ratio // 2
+    return Grid(step, -limit * step, (limit - 1) * step)
 
 
 def grid_of(code: AffineCode) -> Grid:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neuralpedal.contract.arithmetic import Arithmetic, Grid, LayerArithmetic
+from neuralpedal.contract.arithmetic import Arithmetic, CompandedGrid, Grid, LayerArithmetic
 from neuralpedal.contract.weights import NetworkWeights, RecurrentWeights
 
 Float = NDArray[np.float64]
@@ -99,7 +99,7 @@ def simulate(weights: NetworkWeights, arithmetic: Arithmetic, excerpt: Excerpt) 
     return answer(head_signal(weights, arithmetic, excerpt), arithmetic, excerpt, weights.spec.skip)
 
 
-def _snapped(values: Float, grid: Grid | None) -> Float:
+def _snapped(values: Float, grid: Grid | CompandedGrid | None) -> Float:
     return values if grid is None else grid.snap(values)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from frame_pedals import frame_weights
 from neuralpedal.contract.arithmetic import Arithmetic, Grid
+from neuralpedal.contract.audio_border import open_border
 from neuralpedal.contract.integer_network import read_integer_network
 from neuralpedal.contract.manifest import Manifest
 from neuralpedal.contract.metrics import esr
@@ -30,7 +31,7 @@ from neuralpedal.convert.scheme_arithmetic import (
     w8a8_arithmetic,
     w8a16_arithmetic,
 )
-from neuralpedal.convert.signal_grids import choose_grids
+from neuralpedal.convert.signal_grids import choose_coarse_fine_grids, choose_grids
 from neuralpedal.convert.simulation import choose_excerpt, simulate
 from signals import plucks
 
@@ -68,6 +69,19 @@ def test_all_grids_together_are_as_far_from_float_as_the_w8a8_file(weights: Netw
     manifest = Manifest(name="test", scheme="w8a8", network=weights.spec)
     reference = open_int8_reference(written(tmp_path, build_w8a8_on(weights, grids, manifest)))
     wet = reference.output_code.decode(reference.process(reference.input_code.encode(DRY)))
+    arithmetic = w8a8_arithmetic(grids, weights.spec.skip)
+    assert deviation(weights, gate_weights(weights, grids), arithmetic, wet) < LARGEST_DEVIATION
+
+
+@pytest.mark.parametrize("network", STREAMS)
+def test_all_grids_together_are_as_far_from_float_as_the_file_with_two_channels(network: tuple[int, int, bool, float],
+                                                                                tmp_path: Path) -> None:
+    weights = stream_weights(*network)
+    grids = choose_coarse_fine_grids(weights, calibrate(weights, DRY))
+    manifest = Manifest(name="test", scheme="w8a8", network=weights.spec)
+    file = written(tmp_path, build_w8a8_on(weights, grids, manifest))
+    border = open_border(file)
+    wet = border.decode(open_int8_reference(file).answers(border.encode(DRY)), DRY)
     arithmetic = w8a8_arithmetic(grids, weights.spec.skip)
     assert deviation(weights, gate_weights(weights, grids), arithmetic, wet) < LARGEST_DEVIATION
 

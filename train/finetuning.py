@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from neuralpedal.contract.arithmetic import Arithmetic, Grid
+from neuralpedal.contract.arithmetic import Arithmetic, CompandedGrid, Grid
 from neuralpedal.contract.audio import is_silent
 from neuralpedal.contract.errors import RecordingError, TrainingError
 from neuralpedal.contract.metrics import esr, pre_emphasis
@@ -205,7 +205,7 @@ def _on_input_grid(split: Split, grid: Grid | None) -> Split:
                  split.validation_wet, split.boundary)
 
 
-def _snap(grid: Grid | None, values: NDArray[Any]) -> NDArray[Any]:
+def _snap(grid: Grid | CompandedGrid | None, values: NDArray[Any]) -> NDArray[Any]:
     return values if grid is None else grid.snap(values)
 
 
