@@ -1,7 +1,9 @@
 # Two commands set everything up on a fresh machine: `make demo` and `make test`.
 # PYTHON: the interpreter to build on (3.10 to 3.13, where TensorFlow has wheels). VENV: where the environment goes.
+# WORKERS: test files that run side by side; 0 for one after the other.
 PYTHON ?= python3
 VENV ?= .venv
+WORKERS ?= 2
 BIN := $(VENV)/bin
 
 .PHONY: help setup demo test check lint types test-tflite-runtime wheel-smoke fixtures clean
@@ -15,7 +17,7 @@ demo: setup
 
 ## make test    set up, then run lint, type checks and the test suite
 test: setup check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 ## make check   lint and type checks alone
 check: lint types

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,13 @@ from signals import RATE_HZ, plucks, soft_clip
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+
+with suppress(ImportError):  # the small environment with tflite-runtime has no hypothesis
+    from hypothesis import settings
+
+    # An example that waits for a busy machine is not wrong.
+    settings.register_profile("neuralpedal", deadline=None)
+    settings.load_profile("neuralpedal")
 
 ROOT = Path(__file__).parents[1]
 
