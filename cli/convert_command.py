@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from neuralpedal.cli.budget_table import print_budgets
 from neuralpedal.cli.console import figure, note, print_json, print_table, steps, warn
 from neuralpedal.cli.quiet import quiet_tensorflow
 
@@ -62,6 +63,7 @@ def print_report(report: dict[str, Any], out: Path) -> None:
     block = next(iter(report["schemes"].values()))["block_size"]
     print_table(f"{report['name']}: {report['measured_on']}, {report['measured_seconds']} s, blocks of {block}",
                 ["scheme", "ESR wet", "ESR float", "bytes", "µs/block p50", "µs/block p99", "real-time factor"], rows)
+    print_budgets(report)
     for row in report["schemes"].values():
         for warning in row["warnings"]:
             warn(warning)

@@ -69,7 +69,7 @@ class Arithmetic:
     Attributes:
         weight_scales: see ``WeightScales``; matrices are int8, −127 to 127, biases stay as they are.
         layers: first to last.
-        input: the dry signal on its way into the layers (and into ``dry``).
+        input: the dry signal on its way into the layers.
         head: the head's output. dry: what the skip adds. output: the sum of both.
     """
 

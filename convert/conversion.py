@@ -16,8 +16,9 @@ from neuralpedal.contract.atomic import make_folder, replacing, write_json
 from neuralpedal.contract.errors import ConversionError
 from neuralpedal.contract.manifest import Manifest
 from neuralpedal.contract.metrics import esr
+from neuralpedal.convert.error_budget import ErrorBudgets
 from neuralpedal.convert.layouts import layout_of
-from neuralpedal.convert.schemes import Builder, check_schemes, prepare_builder
+from neuralpedal.convert.schemes import PreparedScheme, check_schemes, prepare_scheme
 from neuralpedal.convert.source import ConversionSource, Signal
 
 REPORT_NAME = "report.json"
@@ -72,11 +73,16 @@ def convert(source: ConversionSource, schemes: tuple[str, ...], out: Path, playe
     told("playing the float model")
     take = source.take
     float_wet = take.measured(source.float_model(take.dry))
+    budgets = ErrorBudgets(source, float_wet)
     results = []
     for scheme in schemes:
         told(f"{scheme}: writing")
-        builder = prepare_builder(scheme, source)
-        results.append(_write_scheme(source, scheme, builder, float_wet, out, player, told))
+        prepared = prepare_scheme(scheme, source)
+        result = _write_scheme(source, prepared, float_wet, out, player, told)
+        if scheme != "float32":
+            told(f"{scheme}: simulating where its error comes from")
+            result.row["error_budget"] = budgets.budget(prepared, result.wet)
+        results.append(result)
     report = {
         "name": source.name,
         "network": source.weights.spec.model_dump(mode="json"),
@@ -91,18 +97,19 @@ def convert(source: ConversionSource, schemes: tuple[str, ...], out: Path, playe
     return ConversionResult(tuple(results), float_wet, report)
 
 
-def _write_scheme(source: ConversionSource, scheme: str, builder: Builder, float_wet: Signal, out: Path,
-                  player: Player, told: Callable[[str], None]) -> SchemeResult:
-    take, path = source.take, out / f"{source.name}.{scheme}.tflite"
+def _write_scheme(source: ConversionSource, prepared: PreparedScheme, float_wet: Signal, out: Path, player: Player,
+                  told: Callable[[str], None]) -> SchemeResult:
+    take, scheme = source.take, prepared.scheme
+    path = out / f"{source.name}.{scheme}.tflite"
     manifest = Manifest(name=source.name, scheme=scheme, network=source.weights.spec, provenance=_provenance(source))
     with replacing(path) as temporary:
-        temporary.write_bytes(builder(manifest))
+        temporary.write_bytes(prepared.build(manifest))
         told(f"{scheme}: streaming the take")
         output = player.wet(temporary, take.dry)
         wet = take.measured(output)
         esr_wet, esr_float = esr(take.wet, wet), esr(float_wet, wet)
         # The measured figures go into the file itself, whose graph must stay what was measured.
-        temporary.write_bytes(builder(manifest.model_copy(update={"esr_wet": esr_wet, "esr_float": esr_float})))
+        temporary.write_bytes(prepared.build(manifest.model_copy(update={"esr_wet": esr_wet, "esr_float": esr_float})))
         if not np.array_equal(player.wet(temporary, take.dry[:_CHECK_SAMPLES]), output[:_CHECK_SAMPLES]):
             raise ConversionError(f"{path}: does not play twice alike; this is a bug, please report it")
     told(f"{scheme}: timing blocks")

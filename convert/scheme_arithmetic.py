@@ -32,11 +32,12 @@ def w8_arithmetic(spec: NetworkSpec) -> Arithmetic:
 
 
 def w8a16_arithmetic(formats: IntegerFormat) -> Arithmetic:
-    """``w8a16``: what docs/integer-lstm.md rounds. Its gates are proved never to saturate; the skip is exact."""
-    output_bits = formats.output_fraction_bits
+    """``w8a16``: what docs/integer-lstm.md rounds. Its gates are proved never to saturate."""
+    dry, output_bits = _fixed_point(formats.input_fraction_bits), formats.output_fraction_bits
     return Arithmetic(
-        "channel", tuple(map(_w8a16_layer, formats.layers)), input=_fixed_point(formats.input_fraction_bits),
-        head=_fixed_point(output_bits + formats.output_guard_bits, _INT32_BITS), output=_fixed_point(output_bits),
+        "channel", tuple(map(_w8a16_layer, formats.layers)), input=dry,
+        head=_fixed_point(output_bits + formats.output_guard_bits, _INT32_BITS), dry=dry,
+        output=_fixed_point(output_bits),
     )
 
 
@@ -47,9 +48,10 @@ def _w8a16_layer(formats: LayerFormat) -> LayerArithmetic:
 
 
 def w8a8_arithmetic(grids: SignalGrids, skip: bool) -> Arithmetic:
-    """``w8a8``: one weight scale per gate, TFLite's gates and cell.
+    """``w8a8``: one weight scale per gate, TFLite's gates and cell. Without a skip the head is the output.
 
-    The dry signal of the skip lies on the input's grid already, and without a skip the head is the output.
+    Of a file with coarse and fine channels (contract/coarse_fine.py) the skip is exact. That its fine kernel column is
+    rounded to fewer steps than the coarse one is left out.
     """
     layers = tuple(
         LayerArithmetic(gates=TFLITE_GATES, cell=Grid(scale, -(2.0**15) * scale, (2.0**15 - 1.0) * scale),
@@ -57,11 +59,11 @@ def w8a8_arithmetic(grids: SignalGrids, skip: bool) -> Arithmetic:
         for hidden, scale in zip(grids.hidden, grids.cell_scales, strict=True)
     )
     if grids.ratio and grids.fine_head:
-        # Rounded as one signal in fine steps; the player's skip, which is exact, is taken to lie on them too.
         return Arithmetic("gate", layers, input=_in_fine_steps(grids.dry.scale, grids.ratio),
                           head=CompandedGrid(grid_of(grids.head), grid_of(grids.fine_head)))
-    return Arithmetic("gate", layers, input=grid_of(grids.dry), head=grid_of(grids.head),
-                      output=grid_of(grids.wet) if skip else None)
+    dry, wet = grid_of(grids.dry), grid_of(grids.wet)
+    return Arithmetic("gate", layers, input=dry, head=grid_of(grids.head), dry=dry if skip else None,
+                      output=wet if skip else None)
 
 
 def _in_fine_steps(scale: float, ratio: int) -> Grid:

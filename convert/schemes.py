@@ -1,19 +1,45 @@
-"""The schemes: one row each, from weights to the bytes of a file."""
+"""The schemes: one row each, from weights to the bytes of a file and to the arithmetic that it stands for."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
+from neuralpedal.contract.arithmetic import Arithmetic
 from neuralpedal.contract.errors import SpecError
 from neuralpedal.contract.integer_network import SCHEME as W8A16
 from neuralpedal.contract.manifest import SCHEMES, Manifest
 from neuralpedal.contract.spec import NetworkSpec
+from neuralpedal.contract.weights import NetworkWeights
 from neuralpedal.convert.audio_codes import choose_audio_code
 from neuralpedal.convert.calibration import calibrate
 from neuralpedal.convert.float_graph import build_float32, build_w8
 from neuralpedal.convert.int8_graph import build_w8a8_on
 from neuralpedal.convert.integer_formats import choose_formats, measure_ranges
+from neuralpedal.convert.scheme_arithmetic import (
+    channel_weights,
+    float_arithmetic,
+    gate_weights,
+    w8_arithmetic,
+    w8a8_arithmetic,
+    w8a16_arithmetic,
+)
 from neuralpedal.convert.source import ConversionSource
 
 Builder = Callable[[Manifest], bytes]
+
+
+@dataclass(frozen=True)
+class PreparedScheme:
+    """A scheme on one network, ready to be written.
+
+    Attributes:
+        build: from manifest to file bytes.
+        held: the weights that the file holds, as real numbers. arithmetic: its grids. Both for the error budget.
+    """
+
+    scheme: str
+    build: Builder
+    held: NetworkWeights
+    arithmetic: Arithmetic
 
 
 def parse_schemes(text: str) -> tuple[str, ...]:
@@ -42,15 +68,20 @@ def check_schemes(schemes: tuple[str, ...], spec: NetworkSpec) -> None:
                         f"take {', '.join(schemes_for(spec))}")
 
 
-def prepare_builder(scheme: str, source: ConversionSource) -> Builder:
-    """Do what is done once for a scheme (calibration) and give a function from manifest to file bytes."""
+def prepare_scheme(scheme: str, source: ConversionSource) -> PreparedScheme:
+    """Do what is done once for a scheme (calibration)."""
     weights = source.weights
     if scheme == "float32":
-        return lambda manifest: build_float32(weights, manifest)
+        return PreparedScheme(scheme, lambda manifest: build_float32(weights, manifest), weights,
+                              float_arithmetic(weights.spec))
     if scheme == "w8":
-        return lambda manifest: build_w8(weights, manifest)
+        return PreparedScheme(scheme, lambda manifest: build_w8(weights, manifest), channel_weights(weights),
+                              w8_arithmetic(weights.spec))
     if scheme == W8A16:
         formats = choose_formats(weights, measure_ranges(weights, source.calibration))
-        return lambda manifest: build_w8(weights, manifest.model_copy(update={"integer_format": formats}))
+        return PreparedScheme(
+            scheme, lambda manifest: build_w8(weights, manifest.model_copy(update={"integer_format": formats})),
+            channel_weights(weights), w8a16_arithmetic(formats))
     grids = choose_audio_code(weights, calibrate(weights, source.calibration), source.calibration)
-    return lambda manifest: build_w8a8_on(weights, grids, manifest)
+    return PreparedScheme(scheme, lambda manifest: build_w8a8_on(weights, grids, manifest),
+                          gate_weights(weights, grids), w8a8_arithmetic(grids, weights.spec.skip))

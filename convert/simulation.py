@@ -18,11 +18,14 @@ Float = NDArray[np.float64]
 
 LARGEST_S = 8.0
 LANES = 64
+"""Pieces of a streaming network of up to 32 units in all; fewer of a larger one, so that it takes no longer."""
+
 WARM_UP_SAMPLES = 8192
 WINDOWS = 6000
 """Windows of a frame network. Each is as dear as F samples of a stream."""
 
 _SHORTEST_LANE_SAMPLES = 1024
+_UNITS_OF_ALL_LANES = 32
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Excerpt:
 
 
 def choose_excerpt(dry: NDArray[np.float32], taken_from: int, weights: NetworkWeights) -> Excerpt:
-    """At most ``LARGEST_S`` of a take, spread evenly over all of it.
+    """At most ``LARGEST_S`` of a take, spread evenly over all of it; less for large networks.
 
     Args:
         dry: (W + T,) as in a take. taken_from: W, where the measured part begins.
@@ -56,7 +59,8 @@ def choose_excerpt(dry: NDArray[np.float32], taken_from: int, weights: NetworkWe
     else:
         total = min(length, round(LARGEST_S * spec.sample_rate_hz))
         size = min(max(-(-total // LANES), _SHORTEST_LANE_SAMPLES), total)
-        starts, warm_up = _spread(length, size, -(-total // size)), min(WARM_UP_SAMPLES, len(dry))
+        lanes = min(-(-total // size), max(LANES * _UNITS_OF_ALL_LANES // (spec.hidden_size * spec.num_layers), 1))
+        starts, warm_up = _spread(length, size, lanes), min(WARM_UP_SAMPLES, len(dry))
     padded = np.concatenate([np.zeros(warm_up), dry])
     places = starts[:, np.newaxis] + np.arange(size)
     reach = starts[:, np.newaxis] + np.arange(warm_up + size)
@@ -90,7 +94,7 @@ def answer(head: Float, arithmetic: Arithmetic, excerpt: Excerpt, skip: bool) ->
     """The output (lanes, n) from the head's sums: grids of head, dry and output, and the skip."""
     wet = _snapped(head, arithmetic.head)
     if skip:
-        wet = wet + _snapped(_snapped(excerpt.dry, arithmetic.input), arithmetic.dry)
+        wet = wet + _snapped(excerpt.dry, arithmetic.dry)
     return _snapped(wet, arithmetic.output)
 
 
