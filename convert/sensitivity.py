@@ -1,0 +1,206 @@
+"""How much the output of an LSTM network answers to each of its weights, and to all of them together.
+
+A small change δ of all weights moves output sample t by J_t·δ, so the mean error energy is δᵀGδ with G = E[J_tᵀJ_t].
+J_t comes from back-propagation through time. A frame network's window has one answer and gives one J_t. A stream
+would need one back-propagation per sample; instead a stretch is differentiated once, its answers summed with random
+signs: v = Σ ε_t J_t has E[vᵀv] = Σ J_tᵀJ_t, because the signs of different samples cancel (Hutchinson's estimator).
+What a weight did before its stretch began is left out of v.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuralpedal.contract.weights import Array, NetworkWeights, RecurrentWeights
+from neuralpedal.convert.calibration_windows import windows_of
+
+STRETCH_SAMPLES = 512
+WARM_UP_SAMPLES = 2048
+_LANES = 256
+_WINDOWS_AT_ONCE = 1024
+
+States = list[tuple[Array, Array]]
+"""Hidden state and cell of every layer, each (lanes, H)."""
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """Audio that a network answers in many lanes side by side.
+
+    Attributes:
+        dry: (lanes, T) float32. states: at its beginning.
+        answers: the samples of each lane whose answers count: all T, or the last one of a window.
+    """
+
+    dry: Array
+    states: States
+    answers: slice
+
+
+@dataclass(frozen=True)
+class _Tape:
+    """What the backward pass needs of one layer, time first: (T, lanes, ·)."""
+
+    signal: Array
+    hidden: Array
+    cell: Array
+    gates: Array
+    squashed: Array
+
+
+def flatten(weights: NetworkWeights) -> NDArray[np.float64]:
+    """All weights (P,) in the order of ``NetworkWeights.arrays``."""
+    return np.concatenate([array.ravel() for array in weights.arrays()]).astype(np.float64)
+
+
+def unflatten(flat: NDArray[np.float64], like: NetworkWeights) -> NetworkWeights:
+    """The network of ``like``'s shapes with weights (P,)."""
+    arrays, start = [], 0
+    for array in like.arrays():
+        arrays.append(flat[start : start + array.size].reshape(array.shape).astype(np.float32))
+        start += array.size
+    layers = tuple(RecurrentWeights(*arrays[3 * k : 3 * k + 3]) for k in range(len(like.layers)))
+    return NetworkWeights(like.spec, layers, arrays[-2], arrays[-1])
+
+
+def excerpts(weights: NetworkWeights, audio: Array, vectors: int, seed: int) -> Iterator[Excerpt]:
+    """Excerpts of ``audio`` (T,) at random places, together at least ``vectors`` windows or stretches of lanes.
+
+    A stream's stretches follow each other, lane by lane, after a warm-up from zero state. Audio that is too short is
+    repeated.
+    """
+    rng = np.random.default_rng(seed)
+    if weights.spec.frame_samples:
+        windows = windows_of(audio, weights.spec.frame_samples)
+        for start in range(0, vectors, _WINDOWS_AT_ONCE):
+            dry = windows[rng.integers(0, len(windows), min(_WINDOWS_AT_ONCE, vectors - start))]
+            yield Excerpt(dry.astype(np.float32), zero_states(weights, len(dry)), slice(dry.shape[1] - 1, None))
+        return
+    starts = rng.integers(0, len(audio), min(_LANES, vectors))[:, np.newaxis]
+
+    def cut(begin: int, length: int) -> Array:
+        return np.take(audio, starts + np.arange(begin, begin + length), mode="wrap").astype(np.float32)
+
+    _, states, _ = play(weights, cut(-WARM_UP_SAMPLES, WARM_UP_SAMPLES), zero_states(weights, len(starts)))
+    for stretch in range(-(-vectors // len(starts))):
+        dry = cut(stretch * STRETCH_SAMPLES, STRETCH_SAMPLES)
+        yield Excerpt(dry, states, slice(0, None))
+        _, states, _ = play(weights, dry, states)
+
+
+def zero_states(weights: NetworkWeights, lanes: int) -> States:
+    """Where every stream begins."""
+    h = weights.spec.hidden_size
+    return [(np.zeros((lanes, h), np.float32), np.zeros((lanes, h), np.float32)) for _ in weights.layers]
+
+
+def play(weights: NetworkWeights, dry: Array, states: States, taped: bool = False) -> tuple[Array, States, list[_Tape]]:
+    """The head's output (lanes, T) without skip, the states afterwards, and what :func:`gradients` needs if ``taped``.
+
+    Float32: this is for errors of 1e-3 and more, not for proofs.
+    """
+    signal, after, tapes = np.ascontiguousarray(dry.T)[:, :, np.newaxis], [], []
+    for layer, state in zip(weights.layers, states, strict=True):
+        hidden, last, tape = _play_layer(layer, signal, state, taped)
+        after.append(last)
+        tapes.extend([tape] if tape else [])
+        signal = hidden
+    return (signal @ weights.head_kernel[:, 0] + weights.head_bias[0]).T, after, tapes
+
+
+def _play_layer(layer: RecurrentWeights, signal: Array, state: tuple[Array, Array],
+                taped: bool) -> tuple[Array, tuple[Array, Array], _Tape | None]:
+    h, steps, lanes = layer.hidden_size, signal.shape[0], signal.shape[1]
+    hidden, cell = state
+    scale = np.full(4 * h, 0.5, np.float32)
+    scale[2 * h : 3 * h] = 1.0
+    driven = (signal @ layer.kernel + layer.bias).astype(np.float32)
+    hiddens = np.empty((steps + 1, lanes, h), np.float32)
+    cells = np.empty((steps + 1 if taped else 1, lanes, h), np.float32)
+    squashed = np.empty((steps if taped else 1, lanes, h), np.float32)
+    hiddens[0], cells[0] = hidden, cell
+    for t in range(steps):
+        gates = np.tanh((driven[t] + hiddens[t] @ layer.recurrent_kernel) * scale) * scale + (1 - scale)
+        driven[t] = gates  # in place: the input's part has been used
+        cell = gates[:, h : 2 * h] * cell + gates[:, :h] * gates[:, 2 * h : 3 * h]
+        bounded = np.tanh(cell)
+        hiddens[t + 1] = gates[:, 3 * h :] * bounded
+        if taped:
+            cells[t + 1], squashed[t] = cell, bounded
+    tape = _Tape(signal, hiddens, cells, driven, squashed) if taped else None
+    return hiddens[1:], (hiddens[-1], cell), tape
+
+
+def gradients(weights: NetworkWeights, tapes: list[_Tape], pull: Array) -> Array:
+    """∂/∂weights of Σ_t pull[:, t]·output[:, t], one row per lane: (lanes, P) in the order of :func:`flatten`."""
+    pulled = np.ascontiguousarray(pull.T)[:, :, np.newaxis]
+    head = np.einsum("tnh,tn->nh", tapes[-1].hidden[1:], pulled[:, :, 0])
+    parts = [head, pulled[:, :, 0].sum(axis=0)[:, np.newaxis]]
+    toward = pulled * weights.head_kernel[:, 0]
+    for layer, tape in zip(reversed(weights.layers), reversed(tapes), strict=True):
+        slopes = _pull_through_layer(layer, tape, toward)
+        by_lane = np.ascontiguousarray(slopes.transpose(1, 0, 2))
+        parts = [_outer(tape.signal, by_lane), _outer(tape.hidden[:-1], by_lane), by_lane.sum(axis=1), *parts]
+        if layer is not weights.layers[0]:
+            toward = slopes @ layer.kernel.T
+    return np.concatenate(parts, axis=1)
+
+
+def _outer(signal: Array, by_lane: Array) -> Array:
+    """Per lane Σ_t signal_t ⊗ slope_t, (lanes, inputs·4H)."""
+    products = np.ascontiguousarray(signal.transpose(1, 0, 2)).transpose(0, 2, 1) @ by_lane
+    return products.reshape(len(by_lane), -1)
+
+
+def _pull_through_layer(layer: RecurrentWeights, tape: _Tape, toward: Array) -> Array:
+    """From ∂/∂hidden (T, lanes, H) by the layer above to ∂/∂(gates before their sigmoid or tanh) (T, lanes, 4H)."""
+    h, back = layer.hidden_size, np.ascontiguousarray(layer.recurrent_kernel.T)
+    slopes = np.empty_like(tape.gates)
+    from_hidden, from_cell = np.zeros_like(toward[0]), np.zeros_like(toward[0])
+    for t in range(len(toward) - 1, -1, -1):
+        gates, bounded = tape.gates[t], tape.squashed[t]
+        i, f, g, o = (gates[:, k * h : (k + 1) * h] for k in range(4))
+        hidden = toward[t] + from_hidden
+        cell = hidden * o * (1 - bounded * bounded) + from_cell
+        slopes[t, :, :h] = cell * g * i * (1 - i)
+        slopes[t, :, h : 2 * h] = cell * tape.cell[t] * f * (1 - f)
+        slopes[t, :, 2 * h : 3 * h] = cell * i * (1 - g * g)
+        slopes[t, :, 3 * h :] = hidden * bounded * o * (1 - o)
+        from_hidden, from_cell = slopes[t] @ back, cell * f
+    return slopes
+
+
+def measure_sensitivity(weights: NetworkWeights, audio: Array, vectors: int, seed: int = 0) -> Array:
+    """G (P, P), float32: mean error energy per output sample of a change of weights."""
+    rng = np.random.default_rng(seed)
+    size = weights.spec.num_parameters
+    total, answers = np.zeros((size, size), np.float32), 0
+    for excerpt in excerpts(weights, audio, vectors, seed):
+        _, _, tapes = play(weights, excerpt.dry, excerpt.states, taped=True)
+        pull = np.zeros_like(excerpt.dry)
+        counted = pull[:, excerpt.answers]
+        counted[...] = rng.choice(np.array([-1, 1], np.float32), counted.shape)
+        rows = gradients(weights, tapes, pull)
+        total += rows.T @ rows
+        answers += counted.size
+    total /= np.float32(answers)
+    return total
+
+
+def error_and_slope(teacher: NetworkWeights, student: NetworkWeights, audio: Array, vectors: int,
+                    seed: int) -> tuple[float, NDArray[np.float64]]:
+    """Mean square of student − teacher per output sample, and half its gradient by the student's weights (P,)."""
+    energy, answers, slope = 0.0, 0, np.zeros(student.spec.num_parameters)
+    own: States = []
+    for excerpt in excerpts(teacher, audio, vectors, seed):
+        wanted, _, _ = play(teacher, excerpt.dry, excerpt.states)
+        fresh = bool(teacher.spec.frame_samples) or not own
+        found, own, tapes = play(student, excerpt.dry, excerpt.states if fresh else own, taped=True)
+        pull = np.zeros_like(excerpt.dry)
+        pull[:, excerpt.answers] = (found - wanted)[:, excerpt.answers]
+        energy += float(np.sum(pull.astype(np.float64) ** 2))
+        answers += pull[:, excerpt.answers].size
+        slope += gradients(student, tapes, pull).sum(axis=0, dtype=np.float64)
+    return energy / answers, slope / answers
