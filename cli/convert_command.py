@@ -12,15 +12,16 @@ from neuralpedal.cli.quiet import quiet_tensorflow
 
 @click.command("convert")
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the files and report.json.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the files and the report.")
 @click.option("--schemes", help="Comma-separated list; without it, all that the network's family has.")
 @click.option("--dry", type=click.Path(path_type=Path), help="Measure on this take instead of the validation part.")
 @click.option("--wet", type=click.Path(path_type=Path), help="The pedal's recording of --dry.")
 @click.option("--block", default=64, show_default=True, help="Samples per block when measuring.")
 @click.option("--seconds", default=5.0, show_default=True, help="Audio to time per scheme.")
+@click.option("--report/--no-report", "with_page", default=True, help="Write report.html as well (the default).")
 @click.option("--json", "as_json", is_flag=True, help="Print the content of report.json.")
 def command(run: Path, out: Path, schemes: str | None, dry: Path | None, wet: Path | None, block: int, seconds: float,
-            as_json: bool) -> None:
+            with_page: bool, as_json: bool) -> None:
     """Write RUN (a run folder, or .keras with --dry and --wet) as one .tflite file per scheme, and measure each.
 
     \b
@@ -47,13 +48,18 @@ def command(run: Path, out: Path, schemes: str | None, dry: Path | None, wet: Pa
     names = names or schemes_for(source.weights.spec)
     with steps("converting") as told:
         result = convert(source, names, out, FilePlayer(block, seconds), told)
+        if with_page:
+            from neuralpedal.cli.report.page import write_report
+
+            told("writing report.html")
+            write_report(out, source, result)
     if as_json:
         print_json(result.report)
     else:
-        print_report(result.report, out)
+        print_report(result.report, out, with_page)
 
 
-def print_report(report: dict[str, Any], out: Path) -> None:
+def print_report(report: dict[str, Any], out: Path, with_page: bool = False) -> None:
     """The table of schemes, and warnings."""
     rows = [
         [name, figure(row["esr_wet"]), figure(row["esr_float"]), str(row["size_bytes"]),
@@ -67,4 +73,5 @@ def print_report(report: dict[str, Any], out: Path) -> None:
     for row in report["schemes"].values():
         for warning in row["warnings"]:
             warn(warning)
-    note(f"wrote {out}/ ({', '.join(row['file'] for row in report['schemes'].values())}, report.json)")
+    files = [row["file"] for row in report["schemes"].values()] + ["report.json"] + ["report.html"] * with_page
+    note(f"wrote {out}/ ({', '.join(files)})")

@@ -37,6 +37,7 @@ def command(out: Path, minutes: float, hidden: int, seconds: float, test_seconds
     from neuralpedal.cli.demo.picture import write_picture
     from neuralpedal.cli.demo.takes import SAMPLE_RATE_HZ, write_takes
     from neuralpedal.cli.file_player import FilePlayer
+    from neuralpedal.cli.report.page import write_report
     from neuralpedal.cli.train_command import train_with_bar
     from neuralpedal.cli.train_command import write_picture as write_training_picture
     from neuralpedal.contract.audio import write_recording
@@ -61,9 +62,11 @@ def command(out: Path, minutes: float, hidden: int, seconds: float, test_seconds
             write_recording(out / "audio" / f"{name}_test.wav", wet, SAMPLE_RATE_HZ)
         write_picture(out / "pedal" / "report.png", source.take.wet, outputs, SAMPLE_RATE_HZ,
                       f"virtual overdrive, {source.weights.spec.label}, held-out take")
+        told("writing report.html")
+        write_report(out / "pedal", source, result)
     if as_json:
         print_json(result.report)
     else:
-        print_report(result.report, out / "pedal")
-        note(f"listen: {out}/audio/*_test.wav    look: {out}/pedal/report.png")
+        print_report(result.report, out / "pedal", with_page=True)
+        note(f"listen and look: {out}/pedal/report.html, {out}/audio/*_test.wav, {out}/pedal/report.png")
     note(f"done in {time.monotonic() - begun:.0f} s")

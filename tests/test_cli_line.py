@@ -111,11 +111,20 @@ def test_w8_costs_nothing_after_training_on_its_grid_and_w8a8_little(converted: 
     assert schemes["w8"]["esr_wet"] == pytest.approx(schemes["float32"]["esr_wet"], rel=1e-4)
 
 
+def test_convert_writes_a_page_beside_its_figures(converted: Path) -> None:
+    page = (converted / "report.html").read_text()
+    assert "Content-Security-Policy" in page and page.count('name="track"') == 3 + 4 + 5
+    # Of the files that LiteRT plays as they are meant: noise floor, DC, limit cycle and aliasing.
+    silence = page[page.index('id="silence"') : page.index("<h2>Spectrograms")]
+    assert all(f'<th scope="row">{scheme}</th>' in silence for scheme in ("float32", "w8", "w8a8"))
+    assert "w8a16 was not probed" in silence
+
+
 def test_convert_measures_on_a_given_take_and_writes_the_schemes_asked_for(
     trained: Path, test_take: tuple[Path, Path], tmp_path: Path, cli: Cli
 ) -> None:
     code, out, _ = cli("convert", trained, "--out", tmp_path / "out", "--schemes", "w8", "--seconds", 0.1, "--dry",
-                       test_take[0], "--wet", test_take[1], "--json")
+                       test_take[0], "--wet", test_take[1], "--json", "--no-report")
     report = json.loads(out)
     assert code == 0 and list(report["schemes"]) == ["w8"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["report.json", "tiny.w8.tflite"]
@@ -130,8 +139,8 @@ def test_a_bare_keras_file_needs_recordings(trained: Path, test_take: tuple[Path
     model = trained / "model.keras"
     code, _, err = cli("convert", model, "--out", tmp_path / "out")
     assert code == 1 and "--dry and --wet" in err
-    assert cli("convert", model, "--out", tmp_path / "out", "--seconds", 0.1, "--dry", test_take[0], "--wet",
-               test_take[1])[0] == 0
+    assert cli("convert", model, "--out", tmp_path / "out", "--no-report", "--seconds", 0.1, "--dry",
+               test_take[0], "--wet", test_take[1])[0] == 0
 
 
 def test_recordings_that_moved_or_changed_since_training_are_named(
