@@ -1,5 +1,6 @@
 """Pictures of a report: where the error lies, and what it looks like; an SVG per panel, so that a phone stacks them."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -36,7 +37,8 @@ def curve_figures(audio: ReportAudio) -> dict[str, str]:
                           if (row["from_dbfs"] or 0.0) >= _QUIETEST_DBFS] for label, pair in pairs.items()}
     bands = {label: band_esr(*pair, audio.sample_rate_hz) for label, pair in pairs.items()}
     return {"ESR over time": _lines("time", over_time, "start_seconds", "s"),
-            "ESR by input level": _lines("level", over_level, "from_dbfs", "dBFS of the guitar, 6 dB from here"),
+            "ESR by input level": _lines("level", over_level, "from_dbfs", "dBFS of the guitar, 6 dB from here on",
+                                         range(-42, 0, 6)),
             "ESR per band": _bars(bands)}
 
 
@@ -71,9 +73,12 @@ def _colour(index: int) -> str:
     return GREY if index == 0 else COLOURS[(index - 1) % len(COLOURS)]
 
 
-def _lines(name: str, series: dict[str, list[Row]], key: str, unit: str) -> str:
+def _lines(name: str, series: dict[str, list[Row]], key: str, unit: str,
+           ticks: Sequence[int] | None = None) -> str:
     def draw(figure: Any) -> None:
         panel = figure.subplots()
+        if ticks is not None:
+            panel.set_xticks(ticks)
         for index, (label, rows) in enumerate(series.items()):
             panel.plot([row[key] for row in rows], [_drawn(row["esr"]) for row in rows], label=label, linewidth=1.3,
                        color=_colour(index), linestyle=":" if index == 0 else "-", marker="." if len(rows) < 20 else "")

@@ -90,7 +90,7 @@ class Waveform {
     pen.stroke();
     const view = this.samplesOf([...this.shown]);
     view.forEach(({ index, samples }) => {
-      pen.strokeStyle = colour(`--track-${index % 8}`);
+      pen.strokeStyle = colour(`--track-${index % 13}`);
       pen.lineWidth = (index === 1 ? 2 : 1.2) * scale;
       this.trace(pen, samples, width, height);
     });
