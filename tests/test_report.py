@@ -254,6 +254,14 @@ def test_the_excerpt_is_the_loudest_stretch_of_every_track(audio: ReportAudio) -
     assert np.any(excerpt.schemes["w8a8"]) and len(excerpt.dry) == len(excerpt.wet)
 
 
+def test_probes_tell_an_integer_file_from_a_float_file() -> None:
+    paths = {scheme: GOLDEN / f"lstm-1x4-skip.{scheme}.tflite" for scheme in ("float32", "w8a8")}
+    probed = probe_files(paths, {scheme: {"real_time_factor": 0.01, "block_size": 64} for scheme in paths})
+    assert probed.left_out == {}
+    assert {"noise_floor_dbfs", "silence_dc_dbfs", "silence_limit_cycle"} < probed.figures["w8a8"].keys()
+    assert probed.figures["w8a8"]["aliasing_worst_db"] > probed.figures["float32"]["aliasing_worst_db"] + 1.0
+
+
 def test_files_too_slow_to_probe_and_integer_files_are_left_out_with_a_reason() -> None:
     paths = {path.name.split(".")[-2]: path for path in sorted(GOLDEN.glob("*.w8a*.tflite"))}
     rows = {name: {"real_time_factor": 2.5, "block_size": 64} for name in paths}
