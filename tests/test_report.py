@@ -21,7 +21,8 @@ from signals import RATE_HZ, plucks, soft_clip
 GOLDEN = Path(__file__).parent / "golden"
 BUDGET = {"terms": {"weights": 1e-5, "input_code": 3e-3, "hidden_state": 2e-4, "gate_saturation": 0.0,
                     "cell_format": 1e-6, "output_code": 1e-4},
-          "sum": 3.3e-3, "together": 3.4e-3, "measured": 3.5e-3, "gap": -0.0286, "advice": "The input code is to blame."}
+          "sum": 3.3e-3, "together": 3.4e-3, "measured": 3.5e-3, "gap": -0.0286,
+          "advice": "The input code is to blame."}
 # In place of a person's luck: every X of the blind test is A.
 ALWAYS_A = "crypto.getRandomValues = (array) => array.fill(0);"
 
