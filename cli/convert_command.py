@@ -19,9 +19,12 @@ from neuralpedal.cli.quiet import quiet_tensorflow
 @click.option("--block", default=64, show_default=True, help="Samples per block when measuring.")
 @click.option("--seconds", default=5.0, show_default=True, help="Audio to time per scheme.")
 @click.option("--report/--no-report", "with_page", default=True, help="Write report.html as well (the default).")
+@click.option("--finetune", type=click.FloatRange(0, min_open=True), is_flag=False, flag_value=5.0, default=None,
+              metavar="[MINUTES]", help="Train on in the arithmetic of every scheme that is far from the float model, "
+              "MINUTES each (5 if not given); needs a C compiler.")
 @click.option("--json", "as_json", is_flag=True, help="Print the content of report.json.")
 def command(run: Path, out: Path, schemes: str | None, dry: Path | None, wet: Path | None, block: int, seconds: float,
-            with_page: bool, as_json: bool) -> None:
+            with_page: bool, finetune: float | None, as_json: bool) -> None:
     """Write RUN (a run folder, or .keras with --dry and --wet) as one .tflite file per scheme, and measure each.
 
     \b
@@ -34,6 +37,7 @@ def command(run: Path, out: Path, schemes: str | None, dry: Path | None, wet: Pa
     Examples:
       neuralpedal convert sd1 --out sd1-pedal
       neuralpedal convert sd1 --out sd1-pedal --schemes w8 --dry dry_test.wav --wet wet_test.wav
+      neuralpedal convert sd1 --out sd1-pedal --schemes w8a8 --finetune
     """
     if (dry is None) != (wet is None):
         raise click.UsageError("--dry and --wet belong together")
@@ -47,7 +51,8 @@ def command(run: Path, out: Path, schemes: str | None, dry: Path | None, wet: Pa
     source = read_source(run, dry, wet)
     names = names or schemes_for(source.weights.spec)
     with steps("converting") as told:
-        result = convert(source, names, out, FilePlayer(block, seconds), told)
+        tuner = None if finetune is None else _fine_tuner(finetune, told)
+        result = convert(source, names, out, FilePlayer(block, seconds), told, tuner)
         if with_page:
             from neuralpedal.cli.report.page import write_report
 
@@ -57,6 +62,12 @@ def command(run: Path, out: Path, schemes: str | None, dry: Path | None, wet: Pa
         print_json(result.report)
     else:
         print_report(result.report, out, with_page)
+
+
+def _fine_tuner(minutes: float, told: Any) -> Any:
+    from neuralpedal.cli.fine_tuner import FineTuner
+
+    return FineTuner(minutes, told)
 
 
 def print_report(report: dict[str, Any], out: Path, with_page: bool = False) -> None:
@@ -70,8 +81,17 @@ def print_report(report: dict[str, Any], out: Path, with_page: bool = False) -> 
     print_table(f"{report['name']}: {report['measured_on']}, {report['measured_seconds']} s, blocks of {block}",
                 ["scheme", "ESR wet", "ESR float", "bytes", "µs/block p50", "µs/block p99", "real-time factor"], rows)
     print_budgets(report)
-    for row in report["schemes"].values():
+    for name, row in report["schemes"].items():
+        if "finetuned" in row:
+            note(_tuning_remark(name, row))
         for warning in row["warnings"]:
             warn(warning)
     files = [row["file"] for row in report["schemes"].values()] + ["report.json"] + ["report.html"] * with_page
     note(f"wrote {out}/ ({', '.join(files)})")
+
+
+def _tuning_remark(name: str, row: dict[str, Any]) -> str:
+    tuning = row["finetuned"]
+    said = (f"{name}: fine-tuning for {figure(tuning['minutes'])} min brought ESR float from "
+            f"{figure(row['esr_float_post_training'])} to {figure(tuning['esr_float'])}")
+    return said if tuning["kept"] else f"{said}; the file is the one before"

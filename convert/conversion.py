@@ -5,9 +5,10 @@ and the device's own streaming is what users will hear.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,6 +21,7 @@ from neuralpedal.convert.error_budget import ErrorBudgets
 from neuralpedal.convert.layouts import layout_of
 from neuralpedal.convert.schemes import PreparedScheme, check_schemes, prepare_scheme
 from neuralpedal.convert.source import ConversionSource, Signal
+from neuralpedal.convert.tuning import TEACHER, Tuner, check_tunable, needs_tuning, tuned_source
 
 REPORT_NAME = "report.json"
 _CHECK_SAMPLES = 4096
@@ -57,18 +59,21 @@ class ConversionResult:
 
 
 def convert(source: ConversionSource, schemes: tuple[str, ...], out: Path, player: Player,
-            told: Callable[[str], None] = lambda stage: None) -> ConversionResult:
+            told: Callable[[str], None] = lambda stage: None, tuner: Tuner | None = None) -> ConversionResult:
     """Write and measure ``NAME.SCHEME.tflite`` for every scheme, then ``report.json``.
 
     Args:
         told: is given a short description of each step as it begins.
+        tuner: tunes for the schemes that need it; the file is the tuned one where that plays nearer to the float model.
 
     Raises:
-        SpecError: a family that cannot be written; raised before anything is.
+        SpecError: a family that cannot be written, or tuned; raised before anything is.
         ConversionError: a written file does not play as measured. OutputError: the folder cannot be written.
     """
     layout_of(source.weights.spec)
     check_schemes(schemes, source.weights.spec)
+    if tuner is not None:
+        check_tunable(source.weights.spec)
     make_folder(out)
     told("playing the float model")
     take = source.take
@@ -79,6 +84,8 @@ def convert(source: ConversionSource, schemes: tuple[str, ...], out: Path, playe
         told(f"{scheme}: writing")
         prepared = prepare_scheme(scheme, source)
         result = _write_scheme(source, prepared, float_wet, out, player, told)
+        if tuner is not None and needs_tuning(scheme, result.row["esr_float"]):
+            prepared, result = _write_tuned(source, prepared, result, tuner, float_wet, out, player, told)
         if scheme != "float32":
             told(f"{scheme}: simulating where its error comes from")
             result.row["error_budget"] = budgets.budget(prepared, result.wet)
@@ -118,6 +125,27 @@ def _write_scheme(source: ConversionSource, prepared: PreparedScheme, float_wet:
                            "esr_float": esr_float, **times,
                            "warnings": _warnings(scheme, esr_float, times["real_time_factor"])}
     return SchemeResult(scheme, path, row, wet)
+
+
+def _write_tuned(source: ConversionSource, prepared: PreparedScheme, untuned: SchemeResult, tuner: Tuner,
+                 float_wet: Signal, out: Path, player: Player,
+                 told: Callable[[str], None]) -> tuple[PreparedScheme, SchemeResult]:
+    """Tune for a scheme, write and measure that file too, and keep the better of both."""
+    scheme, before = untuned.scheme, untuned.row["esr_float"]
+    told(f"{scheme}: fine-tuning")
+    tuned = tuned_source(scheme, source, tuner, source.float_model(source.calibration))
+    with TemporaryDirectory(dir=out, prefix=".tuned.") as folder:
+        candidate = prepare_scheme(scheme, tuned)
+        result = _write_scheme(tuned, candidate, float_wet, Path(folder), player, told)
+        after = result.row["esr_float"]
+        if after < before:
+            prepared = candidate
+            result.path.replace(untuned.path)
+        else:
+            result = untuned
+    row = {**result.row, "esr_float_post_training": before,
+           "finetuned": {"minutes": tuner.minutes, "teacher": TEACHER, "esr_float": after, "kept": after < before}}
+    return prepared, replace(result, path=untuned.path, row=row)
 
 
 def _warnings(scheme: str, esr_float: float, real_time_factor: float) -> list[str]:

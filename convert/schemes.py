@@ -82,6 +82,6 @@ def prepare_scheme(scheme: str, source: ConversionSource) -> PreparedScheme:
         return PreparedScheme(
             scheme, lambda manifest: build_w8(weights, manifest.model_copy(update={"integer_format": formats})),
             channel_weights(weights), w8a16_arithmetic(formats))
-    grids = choose_audio_code(weights, calibrate(weights, source.calibration), source.calibration)
+    grids = source.grids or choose_audio_code(weights, calibrate(weights, source.calibration), source.calibration)
     return PreparedScheme(scheme, lambda manifest: build_w8a8_on(weights, grids, manifest),
                           gate_weights(weights, grids), w8a8_arithmetic(grids, weights.spec.skip))

@@ -13,6 +13,7 @@ from neuralpedal.contract.errors import ModelFileError, RecordingError
 from neuralpedal.contract.pair import RecordingPair, read_pair
 from neuralpedal.contract.run_folder import RunFolder
 from neuralpedal.contract.weights import NetworkWeights
+from neuralpedal.convert.signal_grids import SignalGrids
 from neuralpedal.train.networks import load_model
 
 Signal = NDArray[np.float32]
@@ -49,6 +50,7 @@ class ConversionSource:
         calibration: (T,) float32 dry audio for activation ranges.
         take: what files are measured on; never part of ``calibration`` when the run says where validation begins.
         provenance: digests and versions for the manifest.
+        grids: of ``w8a8``; None: ``calibration`` is played to choose them.
     """
 
     name: str
@@ -57,6 +59,7 @@ class ConversionSource:
     calibration: Signal
     take: Take
     provenance: dict[str, str]
+    grids: SignalGrids | None = None
 
 
 def read_source(path: Path, dry: Path | None = None, wet: Path | None = None) -> ConversionSource:

@@ -106,5 +106,5 @@ def test_frames_and_silence_are_refused(lesson) -> None:
     frames = random_weights(make_spec(family="frame_lstm", frame_samples=8, hidden_size=4), seed=0)
     with pytest.raises(TrainingError, match="is not fine-tuned"):
         finetune(frames, COARSE, *lesson, Budget(batches=1))
-    with pytest.raises(RecordingError, match="silent"):
+    with pytest.raises(RecordingError, match="silence"):
         finetune(frames, COARSE, lesson[0], np.zeros_like(lesson[1]), Budget(batches=1))

@@ -1,0 +1,67 @@
+"""Fine-tuning as ``convert`` sees it: which schemes need it, what is tuned for them, and what is built from the result.
+
+Who tunes is the caller's (cli hands train/finetuning.py in): convert must not know the training. The teacher is the
+float model, so dry audio is all that it takes: the audio that calibrates.
+"""
+
+from dataclasses import replace
+from typing import Protocol
+
+from neuralpedal.contract.arithmetic import Arithmetic
+from neuralpedal.contract.errors import SpecError
+from neuralpedal.contract.integer_network import SCHEME as W8A16
+from neuralpedal.contract.spec import NetworkSpec
+from neuralpedal.contract.weights import NetworkWeights
+from neuralpedal.convert.audio_codes import choose_audio_code
+from neuralpedal.convert.calibration import calibrate
+from neuralpedal.convert.integer_formats import choose_formats, measure_ranges
+from neuralpedal.convert.scheme_arithmetic import w8_arithmetic, w8a8_arithmetic, w8a16_arithmetic
+from neuralpedal.convert.signal_grids import choose_coarse_fine_grids, choose_grids
+from neuralpedal.convert.source import ConversionSource, Signal
+
+TEACHER = "float"
+
+GOOD_ENOUGH_ESR = {"w8": 1e-4, W8A16: 1e-4, "w8a8": 1e-3}
+"""ESR against the float model up to which a scheme is left as it is; the others are not tuned at all."""
+
+
+class Tuner(Protocol):
+    """Trains a network on in a scheme's arithmetic. ``minutes`` is what it takes for each."""
+
+    minutes: float
+
+    def tune(self, scheme: str, weights: NetworkWeights, arithmetic: Arithmetic, dry: Signal,
+             target: Signal) -> NetworkWeights:
+        """Weights whose matrices lie on the grids of ``arithmetic`` and that play ``dry`` (T,) most like ``target``."""
+
+
+def check_tunable(spec: NetworkSpec) -> None:
+    """Refuse before anything is written. Raises SpecError."""
+    if spec.kind.has_frame:
+        raise SpecError(f"{spec.label}: frame networks are not fine-tuned, streaming LSTMs alone are; convert without "
+                        "--finetune")
+
+
+def needs_tuning(scheme: str, esr_float: float) -> bool:
+    """Whether a written file is far enough from the float model."""
+    return scheme in GOOD_ENOUGH_ESR and esr_float > GOOD_ENOUGH_ESR[scheme]
+
+
+def tuned_source(scheme: str, source: ConversionSource, tuner: Tuner, target: Signal) -> ConversionSource:
+    """``source`` with weights tuned for a scheme, to build and measure as any other; ``target`` is the float model's
+    output over the calibration audio."""
+    start, audio, grids = source.weights, source.calibration, None
+    if scheme == "w8":
+        weights = tuner.tune(scheme, start, w8_arithmetic(start.spec), audio, target)
+    elif scheme == W8A16:
+        formats = choose_formats(start, measure_ranges(start, audio))
+        weights = tuner.tune(scheme, start, w8a16_arithmetic(formats), audio, target)
+    else:
+        ranges = calibrate(start, audio)
+        chosen = choose_audio_code(start, ranges, audio)
+        weights = tuner.tune(scheme, start, w8a8_arithmetic(chosen, start.spec.skip), audio, target)
+        # The ranges stay those of the start: the file must round where the tuning rounded. The head's scale is new.
+        grids = (choose_coarse_fine_grids(weights, ranges, chosen.ratio) if chosen.ratio
+                 else choose_grids(weights, ranges))
+    said = f"{tuner.minutes:g} minutes in the arithmetic of {scheme}, teacher: the {TEACHER} model"
+    return replace(source, weights=weights, grids=grids, provenance={**source.provenance, "fine_tuned": said})
