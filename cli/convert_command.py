@@ -22,9 +22,16 @@ from neuralpedal.cli.quiet import quiet_tensorflow
 @click.option("--finetune", type=click.FloatRange(0, min_open=True), is_flag=False, flag_value=5.0, default=None,
               metavar="[MINUTES]", help="Train on in the arithmetic of every scheme that is far from the float model, "
               "MINUTES each (5 if not given); needs a C compiler.")
+@click.option("--max-degradation", metavar="ESR|SCHEME=ESR,…",
+              help="Exit 1 when a file is farther from the float model; everything is written all the same.")
+@click.option("--recommend", "target", type=click.Choice(("pi", "mcu-fpu", "mcu-integer")),
+              help="Name the scheme that suits this target best.")
+@click.option("--budget", default=1e-3, show_default=True, type=click.FloatRange(0.0),
+              help="ESR against the float model that --recommend may spend.")
 @click.option("--json", "as_json", is_flag=True, help="Print the content of report.json.")
 def command(run: Path, out: Path, schemes: str | None, dry: Path | None, wet: Path | None, block: int, seconds: float,
-            with_page: bool, finetune: float | None, as_json: bool) -> None:
+            with_page: bool, finetune: float | None, max_degradation: str | None, target: str | None, budget: float,
+            as_json: bool) -> None:
     """Write RUN (a run folder, or .keras with --dry and --wet) as one .tflite file per scheme, and measure each.
 
     \b
@@ -38,21 +45,26 @@ def command(run: Path, out: Path, schemes: str | None, dry: Path | None, wet: Pa
       neuralpedal convert sd1 --out sd1-pedal
       neuralpedal convert sd1 --out sd1-pedal --schemes w8 --dry dry_test.wav --wet wet_test.wav
       neuralpedal convert sd1 --out sd1-pedal --schemes w8a8 --finetune
+      neuralpedal convert sd1 --out sd1-pedal --max-degradation w8=1e-4,w8a8=1e-2
+      neuralpedal convert sd1 --out sd1-pedal --recommend pi --budget 1e-4
     """
     if (dry is None) != (wet is None):
         raise click.UsageError("--dry and --wet belong together")
     quiet_tensorflow()
     from neuralpedal.cli.file_player import FilePlayer
     from neuralpedal.convert.conversion import convert
+    from neuralpedal.convert.degradation import check_degradation, check_named, parse_limits
     from neuralpedal.convert.schemes import parse_schemes, schemes_for
     from neuralpedal.convert.source import read_source
 
     names = None if schemes is None else parse_schemes(schemes)
+    limits = {} if max_degradation is None else parse_limits(max_degradation)
     source = read_source(run, dry, wet)
     names = names or schemes_for(source.weights.spec)
+    check_named(limits, max_degradation or "", names)
     with steps("converting") as told:
         tuner = None if finetune is None else _fine_tuner(finetune, told)
-        result = convert(source, names, out, FilePlayer(block, seconds), told, tuner)
+        result = convert(source, names, out, FilePlayer(block, seconds), told, tuner, target, budget)
         if with_page:
             from neuralpedal.cli.report.page import write_report
 
@@ -62,6 +74,7 @@ def command(run: Path, out: Path, schemes: str | None, dry: Path | None, wet: Pa
         print_json(result.report)
     else:
         print_report(result.report, out, with_page)
+    check_degradation(result.report, limits)
 
 
 def _fine_tuner(minutes: float, told: Any) -> Any:
@@ -86,6 +99,8 @@ def print_report(report: dict[str, Any], out: Path, with_page: bool = False) -> 
             note(_tuning_remark(name, row))
         for warning in row["warnings"]:
             warn(warning)
+    if "recommendation" in report:
+        print_recommendation(report["recommendation"])
     files = [row["file"] for row in report["schemes"].values()] + ["report.json"] + ["report.html"] * with_page
     note(f"wrote {out}/ ({', '.join(files)})")
 
@@ -95,3 +110,8 @@ def _tuning_remark(name: str, row: dict[str, Any]) -> str:
     said = (f"{name}: fine-tuning for {figure(tuning['minutes'])} min brought ESR float from "
             f"{figure(row['esr_float_post_training'])} to {figure(tuning['esr_float'])}")
     return said if tuning["kept"] else f"{said}; the file is the one before"
+
+
+def print_recommendation(recommendation: dict[str, Any]) -> None:
+    """One line."""
+    note(f"for {recommendation['target']}: {recommendation['scheme'] or 'no scheme'}; {recommendation['reason']}")

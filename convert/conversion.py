@@ -19,6 +19,7 @@ from neuralpedal.contract.manifest import Manifest
 from neuralpedal.contract.metrics import esr
 from neuralpedal.convert.error_budget import ErrorBudgets
 from neuralpedal.convert.layouts import layout_of
+from neuralpedal.convert.recommendation import DEFAULT_BUDGET, recommend
 from neuralpedal.convert.schemes import PreparedScheme, check_schemes, prepare_scheme
 from neuralpedal.convert.source import ConversionSource, Signal
 from neuralpedal.convert.tuning import TEACHER, Tuner, check_tunable, needs_tuning, tuned_source
@@ -59,12 +60,14 @@ class ConversionResult:
 
 
 def convert(source: ConversionSource, schemes: tuple[str, ...], out: Path, player: Player,
-            told: Callable[[str], None] = lambda stage: None, tuner: Tuner | None = None) -> ConversionResult:
+            told: Callable[[str], None] = lambda stage: None, tuner: Tuner | None = None, target: str | None = None,
+            budget: float = DEFAULT_BUDGET) -> ConversionResult:
     """Write and measure ``NAME.SCHEME.tflite`` for every scheme, then ``report.json``.
 
     Args:
         told: is given a short description of each step as it begins.
         tuner: tunes for the schemes that need it; the file is the tuned one where that plays nearer to the float model.
+        target, budget: what to recommend a scheme for, see recommendation.py; no recommendation without a target.
 
     Raises:
         SpecError: a family that cannot be written, or tuned; raised before anything is.
@@ -90,7 +93,7 @@ def convert(source: ConversionSource, schemes: tuple[str, ...], out: Path, playe
             told(f"{scheme}: simulating where its error comes from")
             result.row["error_budget"] = budgets.budget(prepared, result.wet)
         results.append(result)
-    report = {
+    report: dict[str, Any] = {
         "name": source.name,
         "network": source.weights.spec.model_dump(mode="json"),
         "num_parameters": source.weights.spec.num_parameters,
@@ -100,6 +103,8 @@ def convert(source: ConversionSource, schemes: tuple[str, ...], out: Path, playe
         "schemes": {result.scheme: result.row for result in results},
         "provenance": _provenance(source),
     }
+    if target is not None:
+        report["recommendation"] = recommend(report, target, budget)
     write_json(out / REPORT_NAME, report)
     return ConversionResult(tuple(results), float_wet, report)
 
