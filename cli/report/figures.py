@@ -135,13 +135,13 @@ def _budget(name: str, budget: dict[str, Any]) -> str:
 
     def draw(figure: Any) -> None:
         panel = figure.subplots()
-        values = [max(value, _SMALLEST_ESR) for value in shown.values()]
+        values = [max(value, _SMALLEST_ESR) - _SMALLEST_ESR for value in shown.values()]
         colours = [GREY if key in ("together", "measured") else RED for key in shown]
-        bars = panel.barh(list(shown), values, color=colours, left=_SMALLEST_ESR / 2)
+        bars = panel.barh(list(shown), values, color=colours, left=_SMALLEST_ESR)
         panel.bar_label(bars, [f" {value:.1e}" if value else " 0" for value in shown.values()], fontsize=8)
         panel.invert_yaxis()
         panel.set_xscale("log")
-        panel.set_xlim(_SMALLEST_ESR / 2, max(*values, 1e-6) * 100)
+        panel.set_xlim(_SMALLEST_ESR, max(*values, 1e-6) * 100)
         panel.set_xlabel("ESR against the float model")
         panel.grid(visible=False, axis="y")
 
