@@ -6,9 +6,14 @@ It names only what exists: schemes of ``--schemes`` and fields of a recipe.
 from collections.abc import Mapping
 
 from neuralpedal.contract.integer_network import SCHEME as W8A16
+from neuralpedal.convert.tuning import needs_tuning
 
 NEGLIGIBLE_ESR = 1e-5
 """Below it (50 dB under the signal) the advice is that nothing need be done."""
+
+LARGEST_GAP = 0.5
+"""Of the simulation from the file, relative; beyond it the terms are no reason for advice. Networks that remember for
+longer than the simulation warms up are such."""
 
 _CAUSES = {
     "weights": "the rounding of the weights to int8",
@@ -32,12 +37,22 @@ _TRAIN = ("a training that ends on their grid makes it cost nothing (int8_weight
           "all of neuralpedal's own)")
 
 
-def advice(scheme: str, terms: Mapping[str, float], measured: float, has_frame: bool) -> str:
-    """The sentence. ``measured`` is the file's ESR, ``has_frame`` says that the family has no w8a16."""
+def advice(scheme: str, terms: Mapping[str, float], measured: float, has_frame: bool, together: float) -> str:
+    """The sentence.
+
+    Args:
+        terms, measured, together: as in the budget.
+        has_frame: the family has neither w8a16 nor fine-tuning.
+    """
     if measured <= NEGLIGIBLE_ESR:
         return f"{scheme} is within ESR {NEGLIGIBLE_ESR:.0e} of the float model: nothing need be done."
+    if abs(together / measured - 1.0) > LARGEST_GAP:
+        return (f"{scheme}: the simulation has ESR {together:.2g} where the file has {measured:.2g}, so that its terms "
+                "do not explain the file: go by the file's figure.")
     largest = max(terms, key=lambda term: terms[term])
-    return f"Most of the loss is {_CAUSES[largest]}: {_remedy(scheme, largest, has_frame)}."
+    tunable = not has_frame and needs_tuning(scheme, measured)
+    tune = ", and --finetune trains on in the arithmetic of the file" if tunable else ""
+    return f"{scheme}: the largest part is {_CAUSES[largest]}; {_remedy(scheme, largest, has_frame)}{tune}."
 
 
 def _remedy(scheme: str, term: str, has_frame: bool) -> str:

@@ -48,7 +48,7 @@ class ErrorBudgets:
         return {
             "terms": terms, "sum": sum(terms.values()), "together": together, "measured": measured,
             "gap": (together - measured) / measured if measured else None,
-            "advice": advice(prepared.scheme, terms, measured, self._weights.spec.kind.has_frame),
+            "advice": advice(prepared.scheme, terms, measured, self._weights.spec.kind.has_frame, together),
             "seconds": round(len(places) / rate_hz, 2),
         }
 

@@ -103,8 +103,10 @@ def test_the_report_has_a_budget_per_scheme_whose_simulation_is_near_the_file(
 ])
 def test_advice_follows_the_largest_term(scheme: str, term: str, has_frame: bool, named: str) -> None:
     terms = {**dict.fromkeys(TERMS, 1e-4), term: 2e-4}
-    assert named in advice(scheme, terms, 1e-3, has_frame)
-    assert "nothing need be done" in advice(scheme, terms, 1e-6, has_frame)
+    found = advice(scheme, terms, 2e-3, has_frame, 2.4e-3)
+    assert named in found and ("--finetune" in found) == (not has_frame)
+    assert "nothing need be done" in advice(scheme, terms, 1e-6, has_frame, 1e-6)
+    assert "do not explain" in advice(scheme, terms, 1e-3, has_frame, 1e-4)
 
 
 def test_the_weights_term_is_that_of_the_held_weights(source: ConversionSource) -> None:
