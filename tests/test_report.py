@@ -124,8 +124,9 @@ def test_the_policy_of_the_page_forbids_the_network(opened: Any) -> None:
 
 def test_playing_advances_and_stops(opened: Any) -> None:
     _click(opened, "play")
-    _wait(opened, "return player.position() > 0.2")
-    _click(opened, "play")
+    # Stopped by the page itself, in the moment that is seen: the excerpt is short, and a busy machine polls so seldom
+    # that it has begun anew.
+    _wait(opened, "if (player.position() <= 0.2) return false; byId('play').click(); return true;")
     stopped = opened.execute_script("return [player.playing, player.position(), byId('play').textContent]")
     assert stopped[0] is False and stopped[1] > 0.2 and stopped[2] == "Play"
     assert opened.execute_async_script("setTimeout(() => arguments[0](player.position()), 100)") == stopped[1]
