@@ -1,5 +1,6 @@
 """``neuralpedal convert``."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from neuralpedal.cli.quiet import quiet_tensorflow
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the files and the report.")
 @click.option("--schemes", help="Comma-separated list; without it, all that the network's family has.")
+@click.option("--rounding", default="nearest", show_default=True, type=click.Choice(["joint", "nearest"]),
+              help="How weights become int8: together, for the smallest output error, or each to its nearest step.")
 @click.option("--dry", type=click.Path(path_type=Path), help="Measure on this take instead of the validation part.")
 @click.option("--wet", type=click.Path(path_type=Path), help="The pedal's recording of --dry.")
 @click.option("--block", default=64, show_default=True, help="Samples per block when measuring.")
@@ -29,9 +32,9 @@ from neuralpedal.cli.quiet import quiet_tensorflow
 @click.option("--budget", default=1e-3, show_default=True, type=click.FloatRange(0.0),
               help="ESR against the float model that --recommend may spend.")
 @click.option("--json", "as_json", is_flag=True, help="Print the content of report.json.")
-def command(run: Path, out: Path, schemes: str | None, dry: Path | None, wet: Path | None, block: int, seconds: float,
-            with_page: bool, finetune: float | None, max_degradation: str | None, target: str | None, budget: float,
-            as_json: bool) -> None:
+def command(run: Path, out: Path, schemes: str | None, rounding: str, dry: Path | None, wet: Path | None, block: int,
+            seconds: float, with_page: bool, finetune: float | None, max_degradation: str | None, target: str | None,
+            budget: float, as_json: bool) -> None:
     """Write RUN (a run folder, or .keras with --dry and --wet) as one .tflite file per scheme, and measure each.
 
     \b
@@ -59,7 +62,7 @@ def command(run: Path, out: Path, schemes: str | None, dry: Path | None, wet: Pa
 
     names = None if schemes is None else parse_schemes(schemes)
     limits = {} if max_degradation is None else parse_limits(max_degradation)
-    source = read_source(run, dry, wet)
+    source = replace(read_source(run, dry, wet), rounding=rounding)
     names = names or schemes_for(source.weights.spec)
     check_named(limits, max_degradation or "", names)
     with steps("converting") as told:

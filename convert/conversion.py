@@ -100,6 +100,7 @@ def convert(source: ConversionSource, schemes: tuple[str, ...], out: Path, playe
         "measured_on": take.description,
         "measured_seconds": round(len(take.wet) / source.weights.spec.sample_rate_hz, 3),
         "esr_float_model_wet": esr(take.wet, float_wet),
+        "rounding": source.rounding,
         "schemes": {result.scheme: result.row for result in results},
         "provenance": _provenance(source),
     }

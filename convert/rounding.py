@@ -64,8 +64,8 @@ def round_weights(weights: NetworkWeights, scales: str, audio: Array, vectors: i
     """The network with every matrix on its int8 grid, rounded for the smallest output error.
 
     The largest weight of each block lies at ±127 steps, so that ``weight_quantization`` finds these integers again.
-    Biases move too. A network that lies on its grid, or one without audio to judge by, is rounded to nearest (which
-    leaves the former as it is).
+    Biases move too. A network that lies on its grid is returned as it is; one without audio to judge by is rounded to
+    nearest.
 
     Args:
         weights: an LSTM network, streaming or with a frame.
@@ -74,9 +74,11 @@ def round_weights(weights: NetworkWeights, scales: str, audio: Array, vectors: i
     """
     blocks = scale_blocks(weights, scales)
     nearest, flat = _nearest(weights, blocks), flatten(weights)
-    if np.all(np.abs(_values(nearest, flat) - flat) <= 1e-4 * nearest.steps) or audio.size == 0 or is_silent(audio):
+    if np.all(np.abs(_values(nearest, flat) - flat) <= 1e-4 * nearest.steps):
+        return weights
+    if audio.size == 0 or is_silent(audio):
         return unflatten(_values(nearest, flat), weights)
-    vectors = vectors or max(1024, min(len(flat), 6144))
+    vectors = vectors or max(512, min(len(flat), 6144))
     problem = _Problem(measure_sensitivity(weights, audio, vectors, seed), flat, nearest)
     checked = _CHECKED_WINDOWS if weights.spec.frame_samples else _CHECKED_STRETCHES
     best = _values(nearest, flat)

@@ -75,13 +75,16 @@ def prepare_scheme(scheme: str, source: ConversionSource) -> PreparedScheme:
         return PreparedScheme(scheme, lambda manifest: build_float32(weights, manifest), weights,
                               float_arithmetic(weights.spec))
     if scheme == "w8":
+        weights = source.channel_rounded
         return PreparedScheme(scheme, lambda manifest: build_w8(weights, manifest), channel_weights(weights),
                               w8_arithmetic(weights.spec))
     if scheme == W8A16:
+        weights = source.channel_rounded
         formats = choose_formats(weights, measure_ranges(weights, source.calibration))
         return PreparedScheme(
             scheme, lambda manifest: build_w8(weights, manifest.model_copy(update={"integer_format": formats})),
             channel_weights(weights), w8a16_arithmetic(formats))
+    weights = source.gate_rounded
     grids = source.grids or choose_audio_code(weights, calibrate(weights, source.calibration), source.calibration)
     return PreparedScheme(scheme, lambda manifest: build_w8a8_on(weights, grids, manifest),
                           gate_weights(weights, grids), w8a8_arithmetic(grids, weights.spec.skip))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from neuralpedal.contract.errors import ModelFileError, RecordingError
 from neuralpedal.contract.pair import RecordingPair, read_pair
 from neuralpedal.contract.run_folder import RunFolder
 from neuralpedal.contract.weights import NetworkWeights
+from neuralpedal.convert.rounding import round_weights
 from neuralpedal.convert.signal_grids import SignalGrids
 from neuralpedal.train.networks import load_model
 
@@ -51,6 +53,7 @@ class ConversionSource:
         take: what files are measured on; never part of ``calibration`` when the run says where validation begins.
         provenance: digests and versions for the manifest.
         grids: of ``w8a8``; None: ``calibration`` is played to choose them.
+        rounding: a name of ``ROUNDINGS``: how weights are put on their int8 grids.
     """
 
     name: str
@@ -60,6 +63,26 @@ class ConversionSource:
     take: Take
     provenance: dict[str, str]
     grids: SignalGrids | None = None
+    rounding: str = "nearest"
+
+    @cached_property
+    def channel_rounded(self) -> NetworkWeights:
+        """The weights for a grid per output channel."""
+        return self._rounded("channel")
+
+    @cached_property
+    def gate_rounded(self) -> NetworkWeights:
+        """The weights for a grid per matrix of a gate."""
+        return self._rounded("gate")
+
+    def _rounded(self, scales: str) -> NetworkWeights:
+        # Nearest is what the builders do anyway.
+        joint = self.rounding == "joint"
+        return round_weights(self.weights, scales, self.calibration) if joint else self.weights
+
+
+ROUNDINGS = ("joint", "nearest")
+"""For the smallest output error (``rounding.py``), or every weight for itself."""
 
 
 def read_source(path: Path, dry: Path | None = None, wet: Path | None = None) -> ConversionSource:

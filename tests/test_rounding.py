@@ -27,7 +27,7 @@ STREAM = make_spec(hidden_size=4, num_layers=2)
 FRAME = make_spec(family="frame_lstm", frame_samples=8, hidden_size=5, num_layers=1)
 SPECS = [STREAM, FRAME, make_spec(hidden_size=5, num_layers=1),
          make_spec(family="frame_lstm", frame_samples=8, hidden_size=4, num_layers=2)]
-VECTORS = 512
+VECTORS = 256
 
 
 def network(spec: NetworkSpec, seed: int = 0) -> NetworkWeights:
@@ -64,7 +64,7 @@ def test_gradients_are_those_of_finite_differences(spec: NetworkSpec, audio: np.
 @pytest.mark.parametrize("spec", [STREAM, FRAME], ids=lambda spec: spec.label)
 def test_the_sensitivity_foretells_the_error_of_a_small_change(spec: NetworkSpec, audio: np.ndarray) -> None:
     weights, rng = network(spec), np.random.default_rng(3)
-    sensitivity = measure_sensitivity(weights, audio, 4096 if spec is FRAME else 512)
+    sensitivity = measure_sensitivity(weights, audio, 4096 if spec is FRAME else 256)
     for _ in range(3):
         change = rng.normal(0, 2e-3, spec.num_parameters)
         moved = unflatten(flatten(weights) + change, weights)

@@ -1,0 +1,89 @@
+"""What rounding costs 47 networks trained by others, to nearest and jointly, at the output of what a w8 file holds.
+
+    python benchmarks/rounding.py --every 6
+
+Calibrates on the training take of sd1 at 22.05 kHz, measures on windows of its test take, prints a row per network and
+exits 1 when a target is missed. Data: $NEURALPEDAL_DATA or ../shared/data. One BLAS thread (OPENBLAS_NUM_THREADS=1) is
+fastest on a busy machine.
+"""
+
+import argparse
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import soxr
+
+from neuralpedal.contract.audio import read_recording
+from neuralpedal.contract.spec import make_spec
+from neuralpedal.contract.weights import Array, NetworkWeights
+from neuralpedal.convert.calibration_windows import windows_of
+from neuralpedal.convert.rounding import round_weights
+from neuralpedal.convert.sensitivity import play, zero_states
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+from captures import read_seed_model
+
+DATA = Path(os.environ.get("NEURALPEDAL_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+RATE_HZ = 22_050
+MEDIAN_TARGET_ESR, WORST_TARGET_ESR = 5e-5, 1e-3
+_MEASURED_WINDOWS, _AT_ONCE = 20_000, 2_000
+
+
+def read_guitar(name: str) -> Array:
+    """A dry take at the networks' rate."""
+    recording = read_recording(DATA / "sd1" / name)
+    return np.asarray(soxr.resample(recording.samples, recording.sample_rate_hz, RATE_HZ), dtype=np.float32)
+
+
+def read_network(path: Path) -> NetworkWeights:
+    """With its frame, which is how it was trained."""
+    weights = read_seed_model(path)
+    with np.load(path) as arrays:
+        frame = int(arrays["frame"])
+    spec = weights.spec
+    return replace(weights, spec=make_spec(family="frame_lstm", frame_samples=frame, hidden_size=spec.hidden_size,
+                                           num_layers=spec.num_layers, skip=False, sample_rate_hz=RATE_HZ))
+
+
+def measure(weights: NetworkWeights, rounded: NetworkWeights, audio: Array) -> float:
+    """ESR of ``rounded`` against ``weights`` over random windows."""
+    places = np.random.default_rng(5).integers(0, len(audio), _MEASURED_WINDOWS)
+    windows, error, energy = windows_of(audio, weights.spec.frame_samples or 1), 0.0, 0.0
+    for start in range(0, len(places), _AT_ONCE):
+        dry = windows[places[start : start + _AT_ONCE]]
+        wanted, found = (play(network, dry, zero_states(network, len(dry)))[0][:, -1].astype(np.float64)
+                         for network in (weights, rounded))
+        error += float(np.sum((found - wanted) ** 2))
+        energy += float(np.sum(wanted**2))
+    return error / energy
+
+
+def main() -> int:
+    """See above."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--every", type=int, default=1, help="take every n-th network only")
+    parser.add_argument("--scales", default="channel", choices=["channel", "gate"])
+    options = parser.parse_args()
+    calibration, test = read_guitar("dry_train.flac"), read_guitar("dry_test.flac")
+    losses = []
+    for path in sorted((DATA / "seed_models").glob("*.npz"))[:: options.every]:
+        weights = read_network(path)
+        nearest = round_weights(weights, options.scales, calibration[:0])
+        began = time.perf_counter()
+        joint = round_weights(weights, options.scales, calibration)
+        seconds = time.perf_counter() - began
+        losses.append((measure(weights, nearest, test), measure(weights, joint, test)))
+        print(f"{path.stem:26} {weights.spec.label:20} nearest {losses[-1][0]:.1e}  joint {losses[-1][1]:.1e}  "
+              f"{seconds:5.1f} s", flush=True)
+    (median_nearest, median), (worst_nearest, worst) = np.median(losses, axis=0), np.max(losses, axis=0)
+    print(f"{len(losses)} networks: median nearest {median_nearest:.1e}, joint {median:.1e} "
+          f"(target {MEDIAN_TARGET_ESR:.0e}); worst {worst_nearest:.1e}, {worst:.1e} (target {WORST_TARGET_ESR:.0e})")
+    return int(median > MEDIAN_TARGET_ESR or worst > WORST_TARGET_ESR)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
