@@ -1,6 +1,7 @@
 """What tests share: real data where it is, small recordings, and a way to run the command line."""
 
 import os
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -61,3 +62,13 @@ def cli(capfd: pytest.CaptureFixture[str]) -> Run:
         return code, captured.out, captured.err
 
     return call
+
+
+@pytest.fixture
+def c_compiler() -> None:
+    """Skips a test, or fails it where CI must have everything, without a C compiler."""
+    if not shutil.which("cc"):
+        message = "no C compiler (apt install gcc)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)

@@ -1,6 +1,5 @@
 """Fine-tuning in the arithmetic of an integer file: better than rounding, never worse, and on the builders' grid."""
 
-import os
 import shutil
 
 import numpy as np
@@ -15,20 +14,13 @@ from neuralpedal.convert.weight_quantization import quantize_per_channel, quanti
 from neuralpedal.train.finetuning import Budget, TuningHistory, finetune
 from signals import plucks
 
+pytestmark = pytest.mark.usefixtures("c_compiler")
+
 STEP = 2.0**-5
 SIGNAL = Grid(STEP, -1.0, 1.0 - STEP)
 COARSE = Arithmetic("gate", (LayerArithmetic(Grid(2.0**-12, -8.0, 8.0), Grid(2.0**-10, -16.0, 16.0), SIGNAL),),
                     input=Grid(2.0**-7, -1.0, 1.0), output=Grid(2.0**-8, -2.0, 2.0))
 """Six-bit hidden states: rounding alone loses much."""
-
-
-@pytest.fixture(autouse=True)
-def _compiler() -> None:
-    if not shutil.which("cc"):
-        message = "no C compiler (apt install gcc)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
 
 
 @pytest.fixture(scope="module")

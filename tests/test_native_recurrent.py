@@ -1,7 +1,5 @@
 """The compiled training kernels are Keras's layers, and training does without them where they cannot be built."""
 
-import os
-import shutil
 from pathlib import Path
 
 import keras
@@ -21,6 +19,8 @@ from neuralpedal.train.networks.pedal_model import build_model
 from neuralpedal.train.recipe import read_recipe
 from neuralpedal.train.trainer import Trainer
 
+pytestmark = pytest.mark.usefixtures("c_compiler")
+
 LAYERS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "rnn": keras.layers.SimpleRNN}
 # Units, inputs, batch: below, at and beyond sixteen streams; units odd, even, and in blocks of four with a rest.
 SIZES = [(1, 1, 3), (2, 3, 17), (7, 5, 20), (9, 9, 1), (16, 1, 32), (32, 16, 16), (48, 48, 5)]
@@ -28,15 +28,6 @@ STEPS = 37
 """Two whole blocks of the steps that the C code takes together, and a rest."""
 
 Arrays = list[np.ndarray]
-
-
-@pytest.fixture(autouse=True)
-def _compiler() -> None:
-    if not shutil.which("cc"):
-        message = "no C compiler (apt install gcc)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
 
 
 def _draw_arguments(cell: str, units: int, inputs: int, batch: int, head: bool) -> Arrays:

@@ -1,7 +1,5 @@
 """The training kernel on the grids of an integer LSTM: rounding, clipping, and the gradients through both."""
 
-import os
-import shutil
 
 import numpy as np
 import pytest
@@ -13,18 +11,11 @@ from neuralpedal.train.native.grids import NO_GRIDS, coarse_grids, grid_definiti
 from neuralpedal.train.native.library import KernelUnavailableError
 from neuralpedal.train.native.recurrent_op import native_recurrent
 
+pytestmark = pytest.mark.usefixtures("c_compiler")
+
 GRIDS = LayerArithmetic(Grid(2.0**-12, -8.0, 8.0 - 2.0**-12), Grid(2.0**-13, -4.0, 4.0 - 2.0**-13),
                         Grid(0.0077, -100 * 0.0077, 155 * 0.0077))
 H = 6
-
-
-@pytest.fixture(autouse=True)
-def _compiler() -> None:
-    if not shutil.which("cc"):
-        message = "no C compiler (apt install gcc)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
 
 
 def _arguments(scale: float, batch: int = 100) -> list[np.ndarray]:
