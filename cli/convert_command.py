@@ -42,6 +42,7 @@ def command(run: Path, out: Path, schemes: str | None, rounding: str, dry: Path 
       float32  float weights and arithmetic
       w8       int8 weights, one scale per output channel; float arithmetic
       w8a16    the same weights, int16 states and audio; integers only (docs/integer-lstm.md)
+      tflm16x8 int8 weights, int16 states and audio, for tflite-micro, which alone plays it fast
       w8a8     int8 weights, states and audio; integers only
     \b
     Examples:
@@ -90,7 +91,7 @@ def print_report(report: dict[str, Any], out: Path, with_page: bool = False) -> 
     """The table of schemes, and warnings."""
     rows = [
         [name, figure(row["esr_wet"]), figure(row["esr_float"]), str(row["size_bytes"]),
-         f"{row['us_per_block_p50']:.1f}", f"{row['us_per_block_p99']:.1f}", f"{row['real_time_factor']:.4f}"]
+         _time(row["us_per_block_p50"], 1), _time(row["us_per_block_p99"], 1), _time(row["real_time_factor"], 4)]
         for name, row in report["schemes"].items()
     ]
     block = next(iter(report["schemes"].values()))["block_size"]
@@ -118,3 +119,8 @@ def _tuning_remark(name: str, row: dict[str, Any]) -> str:
 def print_recommendation(recommendation: dict[str, Any]) -> None:
     """One line."""
     note(f"for {recommendation['target']}: {recommendation['scheme'] or 'no scheme'}; {recommendation['reason']}")
+
+
+def _time(value: float | None, decimals: int) -> str:
+    """A dash where nothing plays the file fast."""
+    return "–" if value is None else f"{value:.{decimals}f}"

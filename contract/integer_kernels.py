@@ -32,6 +32,9 @@ from neuralpedal.contract.fixed_point import (
 )
 from neuralpedal.contract.interpolated_activations import sigmoid_by_lines, tanh_by_lines
 
+TFLM16X8 = "tflm16x8"
+"""The scheme that tflite-micro alone plays."""
+
 MAX_CELL_INTEGER_BITS = 15
 """What tflite-micro's kernels play; LiteRT's: ``MAX_TANH_INTEGER_BITS``."""
 
@@ -125,7 +128,7 @@ KERNELS = {
         max_cell_integer_bits=MAX_CELL_INTEGER_BITS, rescale_gates=rescale_twice, rescale_head=rescale_twice,
         saturates_shares=True, divide=divide_twice, hidden_factor=_tflm_hidden_factor, add_left_shift=20,
     ),
-    ("tflm16x8", "tflm"): IntegerKernels(
+    (TFLM16X8, "tflm"): IntegerKernels(
         signal=np.int16, bias=np.int64, sigmoid=sigmoid_by_lines, tanh=tanh_by_lines,
         max_cell_integer_bits=MAX_CELL_INTEGER_BITS, rescale_gates=rescale_wide, rescale_head=rescale_wide,
         saturates_shares=True, divide=divide_twice, hidden_factor=_tflm_hidden_factor, add_left_shift=15,

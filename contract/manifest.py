@@ -21,9 +21,10 @@ _PLAIN_AUDIO = 1
 METADATA_NAME = "neuralpedal_manifest"
 """Name of the metadata entry whose buffer holds the JSON (UTF-8)."""
 
-SCHEMES = ("float32", "w8", "w8a16", "w8a8")
+SCHEMES = ("float32", "w8", "w8a16", "tflm16x8", "w8a8")
 """float32; w8: int8 weights per output channel, float arithmetic; w8a16: the same weights, int16 activations, integers
-only; w8a8: int8 weights and activations, integers only."""
+only; tflm16x8: int8 weights, int16 activations, integers only, as tflite-micro alone plays them; w8a8: int8 weights and
+activations, integers only."""
 
 _DECISIVE = NetworkSpec.model_fields.keys() - {"frame_samples"}
 """Fields that every network must state. A family with a frame refuses to be without one by itself."""
@@ -38,7 +39,7 @@ class Manifest(BaseModel):
         network: what was trained.
         input_gain_db, output_gain_db: applied by the player around the network.
         esr_wet: against the real pedal's recording; esr_float: against the float model. Measured by streaming this
-            file's own graph through LiteRT (w8a16: through the integer reference); None when not measured.
+            file's own graph through LiteRT (w8a16, tflm16x8: through the integer reference); None when not measured.
         integer_format: how a ``w8a16`` file plays in integers; None for all others.
         audio_code: how audio lies in the int8 channels of a ``w8a8`` file that has two; None for all others.
         provenance: digests of what it was made from (``weights_sha256``, ``dry_sha256``, ``wet_sha256``) and

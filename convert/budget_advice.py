@@ -5,6 +5,7 @@ It names only what exists: schemes of ``--schemes`` and fields of a recipe.
 
 from collections.abc import Mapping
 
+from neuralpedal.contract.integer_kernels import TFLM16X8
 from neuralpedal.contract.integer_network import SCHEME as W8A16
 from neuralpedal.convert.tuning import needs_tuning
 
@@ -56,7 +57,7 @@ def advice(scheme: str, terms: Mapping[str, float], measured: float, has_frame: 
 
 
 def _remedy(scheme: str, term: str, has_frame: bool) -> str:
-    if scheme == "w8a8" and not has_frame:
+    if scheme in ("w8a8", TFLM16X8) and not has_frame:
         return f"--schemes {W8A16} has {_W8A16_HAS[term]}"
     if scheme in ("w8a8", W8A16) and not (scheme == W8A16 and term == "weights"):
         return f"--schemes w8 has {_W8_HAS.get(term, _FLOAT)}"

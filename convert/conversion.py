@@ -37,7 +37,8 @@ class Player(Protocol):
 
     def times(self, path: Path) -> dict[str, Any]:
         """``us_per_block_p50``, ``us_per_block_p99``, ``real_time_factor``, ``block_size``… of the file, and
-        ``timed_engine``, what played it."""
+        ``timed_engine``, what played it. Where nothing plays the file fast, the figures are None, and
+        ``timed_engine`` says so."""
 
 
 @dataclass(frozen=True)
@@ -154,12 +155,12 @@ def _write_tuned(source: ConversionSource, prepared: PreparedScheme, untuned: Sc
     return prepared, replace(result, path=untuned.path, row=row)
 
 
-def _warnings(scheme: str, esr_float: float, real_time_factor: float) -> list[str]:
+def _warnings(scheme: str, esr_float: float, real_time_factor: float | None) -> list[str]:
     warnings = []
     if esr_float > _SUSPECT_ESR_FLOAT:
         warnings.append(f"{scheme} differs from the float model by ESR {esr_float:.2g}: clearly audible; prefer "
                         "another scheme")
-    if real_time_factor > 1.0:
+    if real_time_factor is not None and real_time_factor > 1.0:
         warnings.append(f"{scheme} takes {real_time_factor:.2g} times as long as its audio lasts: this machine cannot "
                         "play it live; prefer another scheme, a smaller network or a shorter frame")
     return warnings

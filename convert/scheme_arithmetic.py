@@ -48,7 +48,8 @@ def _w8a16_layer(formats: LayerFormat) -> LayerArithmetic:
 
 
 def w8a8_arithmetic(grids: SignalGrids, skip: bool) -> Arithmetic:
-    """``w8a8``: one weight scale per gate, TFLite's gates and cell. Without a skip the head is the output.
+    """``w8a8`` and ``tflm16x8``: one weight scale per gate, TFLite's gates and cell. Without a skip the head is the
+    output.
 
     Of a file with coarse and fine channels (contract/coarse_fine.py) the skip is exact. That its fine kernel column is
     rounded to fewer steps than the coarse one is left out.
@@ -96,7 +97,7 @@ def _per_channel(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def gate_weights(weights: NetworkWeights, grids: SignalGrids) -> NetworkWeights:
-    """What a ``w8a8`` file on ``grids`` holds of ``weights``, biases included."""
+    """What a ``w8a8`` or ``tflm16x8`` file on ``grids`` holds of ``weights``, biases included."""
     sources = [grids.dry.scale, *(code.scale for code in grids.hidden)]
     layers = []
     for layer, source in zip(weights.layers, sources[:-1], strict=True):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from neuralpedal.contract.arithmetic import Arithmetic
 from neuralpedal.contract.errors import SpecError
+from neuralpedal.contract.integer_kernels import TFLM16X8
 from neuralpedal.contract.integer_network import SCHEME as W8A16
 from neuralpedal.contract.manifest import SCHEMES, Manifest
 from neuralpedal.contract.spec import NetworkSpec
@@ -13,6 +14,7 @@ from neuralpedal.convert.audio_codes import choose_audio_code
 from neuralpedal.convert.calibration import calibrate
 from neuralpedal.convert.float_graph import build_float32, build_w8
 from neuralpedal.convert.int8_graph import build_w8a8_on
+from neuralpedal.convert.int16_graph import build_tflm16x8_on, choose_int16_grids
 from neuralpedal.convert.integer_formats import choose_formats, measure_ranges
 from neuralpedal.convert.scheme_arithmetic import (
     channel_weights,
@@ -56,8 +58,8 @@ def parse_schemes(text: str) -> tuple[str, ...]:
 
 
 def schemes_for(spec: NetworkSpec) -> tuple[str, ...]:
-    """Every scheme that a network can be written in: w8a16 has no format for frames."""
-    return tuple(scheme for scheme in SCHEMES if scheme != W8A16 or not spec.kind.has_frame)
+    """Every scheme that a network can be written in: w8a16 and tflm16x8 have no format for frames."""
+    return tuple(scheme for scheme in SCHEMES if scheme not in (W8A16, TFLM16X8) or not spec.kind.has_frame)
 
 
 def check_schemes(schemes: tuple[str, ...], spec: NetworkSpec) -> None:
@@ -85,6 +87,10 @@ def prepare_scheme(scheme: str, source: ConversionSource) -> PreparedScheme:
             scheme, lambda manifest: build_w8(weights, manifest.model_copy(update={"integer_format": formats})),
             channel_weights(weights), w8a16_arithmetic(formats))
     weights = source.gate_rounded
+    if scheme == TFLM16X8:
+        wide = source.grids or choose_int16_grids(calibrate(weights, source.calibration), weights.spec.skip)
+        return PreparedScheme(scheme, lambda manifest: build_tflm16x8_on(weights, wide, manifest),
+                              gate_weights(weights, wide), w8a8_arithmetic(wide, weights.spec.skip))
     grids = source.grids or choose_audio_code(weights, calibrate(weights, source.calibration), source.calibration)
     return PreparedScheme(scheme, lambda manifest: build_w8a8_on(weights, grids, manifest),
                           gate_weights(weights, grids), w8a8_arithmetic(grids, weights.spec.skip))

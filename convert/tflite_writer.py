@@ -24,6 +24,7 @@ _LAST_NARROW_CODE = 127
 _TYPES = {
     np.dtype(np.float32): schema.TensorType.FLOAT32,
     np.dtype(np.int32): schema.TensorType.INT32,
+    np.dtype(np.int64): schema.TensorType.INT64,
     np.dtype(np.int16): schema.TensorType.INT16,
     np.dtype(np.int8): schema.TensorType.INT8,
 }
@@ -82,7 +83,7 @@ class TfliteWriter:
         self._operators: list[schema.OperatorT] = []
 
     def constant(self, name: str, values: NDArray[Any], quantization: Quantization | None = None) -> int:
-        """Add a constant (float32, int8, int16 or int32); returns its index."""
+        """Add a constant (float32, int8, int16, int32 or int64); returns its index."""
         index = self._tensor(name, values.shape, values.dtype, quantization)
         little = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
         self._tensors[index].buffer = self._buffer(little.tobytes())

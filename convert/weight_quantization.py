@@ -18,6 +18,8 @@ WEIGHT_LIMIT = 127
 """Largest magnitude of an int8 weight."""
 
 _BIAS_LIMIT = 2**30
+WIDE_BIAS_LIMIT = 2**45
+"""Largest magnitude of a bias beside 16-bit signals: tflite-micro's sums stay below 2⁴⁷."""
 
 
 @dataclass(frozen=True)
@@ -52,20 +54,24 @@ def quantize_per_matrix(matrix: NDArray[np.float32], smallest_scale: float = 0.0
 
 @dataclass(frozen=True)
 class BiasedWeights:
-    """A matrix with the int32 bias of its integer product; a step of the bias is the matrix's scale times the input's.
+    """A matrix with the bias of its integer product; a step of the bias is the matrix's scale times the input's.
+
+    Attributes:
+        bias: (outputs,), int32, or int64 where a wider limit was asked for.
     """
 
     weights: QuantizedWeights
-    bias: NDArray[np.int32]
+    bias: NDArray[Any]
 
 
-def quantize_with_bias(matrix: NDArray[np.float32], bias: NDArray[np.float32], input_scale: float) -> BiasedWeights:
+def quantize_with_bias(matrix: NDArray[np.float32], bias: NDArray[np.float32], input_scale: float,
+                       bias_limit: int = _BIAS_LIMIT) -> BiasedWeights:
     """Quantize (outputs, inputs) with one scale, and its bias (outputs,) in steps of that scale times the input's."""
-    # A matrix that is tiny beside its bias would push the bias out of int32: then the matrix gives up resolution.
-    smallest = float(np.max(np.abs(bias))) / _BIAS_LIMIT / input_scale
+    # A matrix that is tiny beside its bias would push the bias out of range: then the matrix gives up resolution.
+    smallest = float(np.max(np.abs(bias))) / bias_limit / input_scale
     weights = quantize_per_matrix(matrix, smallest)
     steps = round_half_away(bias.astype(np.float64) / (input_scale * float(weights.scales[0])))
-    return BiasedWeights(weights, steps.astype(np.int32))
+    return BiasedWeights(weights, steps.astype(np.int32 if bias_limit <= _BIAS_LIMIT else np.int64))
 
 
 def symmetric_scales(peaks: NDArray[np.floating[Any]]) -> NDArray[np.float32]:

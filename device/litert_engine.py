@@ -6,6 +6,8 @@ import numpy as np
 
 from neuralpedal.contract.affine import code_of
 from neuralpedal.contract.audio_border import open_border
+from neuralpedal.contract.errors import ModelFileError
+from neuralpedal.contract.integer_kernels import TFLM16X8
 from neuralpedal.contract.tflite_file import TfliteFile, read_tflite
 from neuralpedal.device.engine import Block, Engine, linear_gain
 from neuralpedal.device.interpreter import PreparedInterpreter, StreamingInterpreter
@@ -30,6 +32,9 @@ class LiteRTEngine(Engine):
     def __init__(self, path: Path, block_size: int, package: str | None = None) -> None:
         file = read_tflite(path)
         self.manifest = file.manifest()
+        if self.manifest.scheme == TFLM16X8:
+            raise ModelFileError(f"{path}: scheme {TFLM16X8} plays in tflite-micro alone; take the engine reference, "
+                                 "or a file of another scheme")
         self.block_size = block_size
         self._border = None if file.is_float else open_border(file, block_size)
         self._interpreter = self._prepare(file, package)

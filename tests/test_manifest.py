@@ -140,7 +140,7 @@ def test_other_schemes_do_not_mention_integer_formats():
 
 
 def test_an_unknown_scheme_is_refused_with_the_known_ones():
-    with pytest.raises(ModelFileError, match="scheme 'w4' is not one of float32, w8, w8a16, w8a8"):
+    with pytest.raises(ModelFileError, match="scheme 'w4' is not one of float32, w8, w8a16, tflm16x8, w8a8"):
         decode({**as_dict(), "scheme": "w4"})
 
 

@@ -239,9 +239,11 @@ def test_other_schemes_have_no_integer_network() -> None:
         read_integer_network(read_tflite(GOLDEN.with_name("lstm-1x4-skip.w8.tflite")))
 
 
-def test_frames_have_every_scheme_but_this() -> None:
+def test_frames_have_every_scheme_but_those_of_16_bit_integers() -> None:
     spec = NetworkSpec(family="frame_lstm", hidden_size=4, frame_samples=16)
     assert schemes_for(spec) == ("float32", "w8", "w8a8")
+    with pytest.raises(SpecError, match="tflm16x8: does not exist for frame_lstm"):
+        check_schemes(("tflm16x8",), spec)
     with pytest.raises(SpecError, match="w8a16: does not exist for frame_lstm"):
         check_schemes(("w8", "w8a16"), spec)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from neuralpedal.contract.errors import ModelFileError
 from neuralpedal.contract.tflite_file import read_tflite
 from neuralpedal.device.engine import ENGINES, Engine, linear_gain, open_engine
 from neuralpedal.device.stream import stream
@@ -13,10 +14,11 @@ pytestmark = pytest.mark.device
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 NETWORKS = ("lstm-1x4-skip", "lstm-2x3", "frame_lstm-1x3-of-8", "frame_lstm-2x3-of-5-skip")
-# Networks that stream have a scheme more.
+# Networks that stream have two schemes more, of which LiteRT plays one.
 MODELS = [f"{network}.{scheme}" for network in NETWORKS for scheme in ("float32", "w8", "w8a16", "w8a8")
           if scheme != "w8a16" or network.startswith("lstm")]
 MODELS += [f"{network}.coarse-fine.w8a8" for network in NETWORKS if network.startswith("lstm")]
+TFLM_MODELS = [f"{network}.tflm16x8" for network in NETWORKS if network.startswith("lstm")]
 BLOCK_SIZES = (1, 7, 64, 1024)
 FLOAT_TOLERANCE = 1e-5
 BLOCK_TOLERANCE = 1e-6
@@ -51,7 +53,7 @@ def golden_tolerance(name: str, played: Engine) -> float:
 
 
 def test_every_golden_model_is_played_here():
-    assert sorted(MODELS) == sorted(path.stem for path in GOLDEN.glob("*.tflite"))
+    assert sorted(MODELS + TFLM_MODELS) == sorted(path.stem for path in GOLDEN.glob("*.tflite"))
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -63,6 +65,19 @@ def test_an_engine_gives_the_golden_output(name, engine, block_size):
     played = stream(opened, dry)
     assert played.dtype == np.float32
     np.testing.assert_allclose(played, wet, rtol=0, atol=golden_tolerance(name, opened))
+
+
+@pytest.mark.parametrize("name", TFLM_MODELS)
+@pytest.mark.parametrize("block_size", BLOCK_SIZES)
+def test_the_reference_plays_tflm16x8_exactly_as_golden(name, block_size):
+    dry, wet = vectors(name)
+    np.testing.assert_array_equal(stream(open_model(name, "reference", block_size), dry), wet)
+
+
+@pytest.mark.parametrize("name", TFLM_MODELS)
+def test_litert_refuses_tflm16x8_and_names_the_engine_that_plays_it(name):
+    with pytest.raises(ModelFileError, match=f"{name}.tflite: scheme tflm16x8 .* take the engine reference"):
+        open_model(name, "litert", 64)
 
 
 @pytest.mark.parametrize("name", MODELS)

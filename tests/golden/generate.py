@@ -27,6 +27,7 @@ from neuralpedal.contract.weights import NetworkWeights, random_weights
 from neuralpedal.convert.calibration import ActivationRanges, Range, calibrate
 from neuralpedal.convert.float_graph import build_float32, build_w8
 from neuralpedal.convert.int8_graph import build_w8a8, build_w8a8_on
+from neuralpedal.convert.int16_graph import build_tflm16x8
 from neuralpedal.convert.integer_formats import IntegerRanges, choose_formats
 from neuralpedal.convert.schemes import schemes_for
 from neuralpedal.convert.signal_grids import choose_coarse_fine_grids
@@ -89,6 +90,8 @@ def _build(network: GoldenNetwork, weights: NetworkWeights, scheme: str) -> byte
     if scheme == "w8a16":
         formats = choose_formats(weights, _integer_ranges(_ranges(network, weights)), _factor(network.input_gain_db))
         return build_w8(weights, manifest.model_copy(update={"integer_format": formats}))
+    if scheme == "tflm16x8":
+        return build_tflm16x8(weights, _ranges(network, weights), manifest)
     return build_w8a8(weights, _ranges(network, weights), manifest)
 
 
