@@ -21,11 +21,13 @@ RULES: dict[str, dict[str, str]] = {
         "w8": "int8 weights in flash, float arithmetic in the FPU",
         "w8a16": "int8 weights in flash, integer arithmetic",
         "float32": "float arithmetic in the FPU; its weights take four times the flash of int8",
+        "tflm16x8": "16-bit signals and cells in tflite-micro's formats, for firmware that runs it",
         "w8a8": "integers of 8 bits, in tflite-micro's formats",
     },
     "mcu-integer": {
         "w8a8": "integers of 8 bits: the smallest states, and tflite-micro plays it",
         "w8a16": "integers of 16 bits with cells of 32; of docs/integer-lstm.md, which tflite-micro does not play",
+        "tflm16x8": "16-bit signals and cells in tflite-micro's formats, for firmware that runs it",
     },
 }
 """Targets: a Raspberry Pi, a microcontroller with a floating-point unit, one without. What is not listed is too

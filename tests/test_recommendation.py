@@ -39,6 +39,14 @@ def test_the_reason_says_why_not_the_one_before_and_what_to_do_where_none_is_lef
     assert "convert with --schemes w8a8,w8a16" in recommend(report(w8=0.0), "mcu-integer", 1e-3)["reason"]
 
 
+@pytest.mark.parametrize("target", TARGETS)
+def test_tflm16x8_is_for_those_who_run_tflite_micro_and_never_comes_before_w8a16(target: str) -> None:
+    equal = report(w8a16=1e-4, tflm16x8=1e-4)
+    assert recommend(equal, target, 1e-3)["scheme"] == "w8a16"
+    alone = recommend(report(tflm16x8=1e-4), target, 1e-3)["scheme"]
+    assert alone == (None if target == "pi" else "tflm16x8")
+
+
 def test_the_command_offers_the_targets_and_the_budget_of_the_rules() -> None:
     options = {option.name: option for option in command.params}
     assert tuple(options["target"].type.choices) == TARGETS
