@@ -47,6 +47,28 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
     return (0, 0) if shift < -31 else (multiplier, shift)
 
 
+class RoundingShift:
+    """values / 2^exponent, halves away from zero; exponent 0 to 31, a scalar or an array that broadcasts.
+
+    Constants are arrays from the start: to make one of a Python int takes NumPy longer than to add it.
+    """
+
+    def __init__(self, exponent: ArrayLike) -> None:
+        self._exponent = np.asarray(exponent, dtype=np.int64)
+        self._half = np.asarray((np.int64(1) << self._exponent) >> 1)
+        self._sign = np.array(63)
+        # One less for negative values turns "halves up" into "halves away from zero"; without a shift half is 0.
+        self._shifted = None if np.all(self._half) else -np.asarray(self._half > 0, dtype=np.int64)
+
+    def __call__(self, values: Integers) -> Integers:
+        """The quotients of int64 values."""
+        negative = values >> self._sign
+        if self._shifted is not None:
+            negative = negative & self._shifted
+        quotients: Integers = (values + self._half + negative) >> self._exponent
+        return quotients
+
+
 class QuantizedMultiplier:
     """Products of int32 values with multiplier · 2^(shift − 31), rounded twice as TFLite's kernels do.
 
@@ -58,16 +80,16 @@ class QuantizedMultiplier:
         self._multiplier = np.asarray(multiplier, dtype=np.int64)
         shift = np.asarray(shift, dtype=np.int64)
         self._left = np.maximum(shift, 0)
-        self._right = np.maximum(-shift, 0)
-        self._half = (np.int64(1) << self._right) >> 1
         self._shifts_left = bool(np.any(shift > 0))
+        self._half, self._width = np.array(1 << 30), np.array(31)
+        self._shift_right = RoundingShift(np.maximum(-shift, 0))
 
     def apply(self, values: Any) -> Integers:
         """The products; int64 holding int32."""
         if self._shifts_left:
             values = wrap_int32(np.asarray(values, dtype=np.int64) << self._left)
         # A multiplier is never negative, so the high product needs no saturation.
-        return _shift_right(_high_product(values, self._multiplier, 32), self._right, self._half)
+        return self._shift_right((values * self._multiplier + self._half) >> self._width)
 
 
 def multiply_rounding_once(values: Any, multiplier: int, shift: int) -> Integers:
@@ -85,16 +107,11 @@ def doubling_high_multiply(a: Any, b: Any, bits: int) -> Integers:
 
 def rounding_divide_by_power_of_two(values: Any, exponent: int) -> Integers:
     """values / 2^exponent, halves away from zero; exponent 0 to 31."""
-    return _shift_right(np.asarray(values, dtype=np.int64), exponent, (1 << exponent) >> 1)
+    return RoundingShift(exponent)(np.asarray(values, dtype=np.int64))
 
 
 def _high_product(a: Any, b: Any, bits: int) -> Integers:
     return (a * b + (1 << (bits - 2))) >> (bits - 1)
-
-
-def _shift_right(values: Integers, exponent: Any, half: Any) -> Integers:
-    # One less for negative values turns "halves up" into "halves away from zero"; without a shift half is 0.
-    return (values + half + ((values >> 63) & (0 - (half > 0)))) >> exponent
 
 
 def saturate(values: Any, low: int, high: int) -> Integers:

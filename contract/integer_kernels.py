@@ -19,14 +19,11 @@ from numpy.typing import ArrayLike
 
 from neuralpedal.contract.errors import SpecError
 from neuralpedal.contract.fixed_point import (
-    INT16_MAX,
-    INT16_MIN,
     MAX_TANH_INTEGER_BITS,
     Integers,
     QuantizedMultiplier,
+    RoundingShift,
     multiply_rounding_once,
-    rounding_divide_by_power_of_two,
-    saturate,
     sigmoid_table,
     tanh_table,
 )
@@ -57,7 +54,7 @@ class IntegerKernels:
             ``max_cell_integer_bits``.
         rescale_gates, rescale_head: from accumulators to the next format.
         saturates_shares: whether the hidden state's share of a gate is saturated before it is added.
-        divide: by 2^n, for products of gates and cell.
+        divide: makes the function that divides by 2^n, for products of gates and cell.
         hidden_factor: from the product of output gate and tanh to a hidden state of the given scale.
         add_left_shift: binary places that the skip's addition works with.
     """
@@ -70,13 +67,9 @@ class IntegerKernels:
     rescale_gates: Rescaling
     rescale_head: Rescaling
     saturates_shares: bool
-    divide: Callable[[Integers, int], Integers]
+    divide: Callable[[ArrayLike], _Function]
     hidden_factor: Callable[[float], float]
     add_left_shift: int
-
-    def share(self, hidden_share: Integers) -> Integers:
-        """The hidden state's share of the gates, ready to be added to the input's."""
-        return saturate(hidden_share, INT16_MIN, INT16_MAX) if self.saturates_shares else hidden_share
 
 
 def rescale_twice(multiplier: ArrayLike, shift: ArrayLike) -> _Function:
@@ -99,13 +92,14 @@ def rescale_wide(multiplier: ArrayLike, shift: ArrayLike) -> _Function:
     right = 15 - np.asarray(shift, dtype=np.int64)
     if np.any(right < 8) or np.any(right > 46):
         raise ValueError(f"a rescaling by 2^{np.max(np.asarray(shift))} is outside 2^-31 to 2^7")
-    half = np.int64(1) << (right - 1)
+    half = np.asarray(np.int64(1) << (right - 1))
     return lambda values: (np.asarray(values, dtype=np.int64) * narrow + half) >> right
 
 
-def divide_twice(values: Integers, exponent: int) -> Integers:
-    """values / 2^exponent by a quantized multiplier: halves up first, then halves away from zero."""
-    return rounding_divide_by_power_of_two((values + 1) >> 1, exponent - 1)
+def divide_twice(exponent: ArrayLike) -> _Function:
+    """Division by 2^exponent as with a quantized multiplier: halves up first, then halves away from zero."""
+    one, rest = np.array(1), RoundingShift(np.asarray(exponent) - 1)
+    return lambda values: rest((values + one) >> one)
 
 
 def _litert_hidden_factor(scale: float) -> float:
@@ -120,7 +114,7 @@ KERNELS = {
     ("w8a8", "litert"): IntegerKernels(
         signal=np.int8, bias=np.int32, sigmoid=sigmoid_table, tanh=tanh_table,
         max_cell_integer_bits=MAX_TANH_INTEGER_BITS, rescale_gates=rescale_twice, rescale_head=rescale_once,
-        saturates_shares=False, divide=rounding_divide_by_power_of_two, hidden_factor=_litert_hidden_factor,
+        saturates_shares=False, divide=RoundingShift, hidden_factor=_litert_hidden_factor,
         add_left_shift=20,
     ),
     ("w8a8", "tflm"): IntegerKernels(

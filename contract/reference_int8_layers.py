@@ -48,7 +48,7 @@ class IntegerLstm:
     def __init__(self, file: TfliteFile, operator: OperatorView, inputs: int, hidden_size: int,
                  kernels: IntegerKernels) -> None:
         h = self._size = hidden_size
-        self._kernels, self._limits = kernels, np.iinfo(kernels.signal)
+        self._kernels, self._signal, self._int16 = kernels, _Saturation(kernels.signal), _Saturation(np.int16)
         source = signal_code(file, operator.inputs[0], kernels)
         self._hidden = signal_code(file, operator.inputs[STATE_H], kernels)
         matrices = [_constant(file, operator.inputs[place], np.int8, (h, inputs)) for place in KERNELS]
@@ -56,15 +56,16 @@ class IntegerLstm:
         biases = [_constant(file, operator.inputs[place], kernels.bias, (h,)) for place in BIASES]
         self._kernel = _stacked(matrices)
         self._recurrent = _stacked(recurrents)
+        self._zero_point = np.array(self._hidden.zero_point)
         # The zero points of input and hidden state are folded into the biases, as the kernel does.
         self._input_bias = np.concatenate([_values(bias) for bias in biases]) - source.zero_point * _sums(self._kernel)
         self._hidden_bias = -self._hidden.zero_point * _sums(self._recurrent)
         self._input_share = kernels.rescale_gates(*_gate_multipliers(matrices, source, h))
         self._hidden_share = kernels.rescale_gates(*_gate_multipliers(recurrents, self._hidden, h))
         self._output = QuantizedMultiplier(*quantize_multiplier(kernels.hidden_factor(self._hidden.scale)))
-        self._integer_bits = _cell_integer_bits(file, file.tensors[operator.inputs[STATE_C]],
-                                                kernels.max_cell_integer_bits)
-        self._tanh = kernels.tanh(self._integer_bits)
+        integer_bits = _cell_integer_bits(file, file.tensors[operator.inputs[STATE_C]], kernels.max_cell_integer_bits)
+        self._divide = kernels.divide(np.repeat([15 + integer_bits, 15], h))
+        self._tanh = np.roll(kernels.tanh(integer_bits), INT16_MIN)
         # One table look-up for all gates: sigmoid for i, f and o, tanh for the candidate in the third place.
         self._activations = np.concatenate([kernels.sigmoid(), kernels.tanh(_GATE_INTEGER_BITS)])
         self._first_entry = np.repeat([0, 0, len(kernels.sigmoid()), 0], h) - INT16_MIN
@@ -72,31 +73,54 @@ class IntegerLstm:
 
     def reset(self, lanes: tuple[int, ...] = ()) -> None:
         """Zero state (the hidden state's zero point), for one signal or for ``lanes``."""
-        self.h: Integers = np.full((*lanes, self._size), self._hidden.zero_point, dtype=np.int64)
-        self.c: Integers = np.zeros((*lanes, self._size), dtype=np.int64)
+        n = self._size
+        self.h: NDArray[np.float64] = np.full((*lanes, n), float(self._hidden.zero_point))
+        # The candidate stands beside the cell as the input gate stands beside the forget gate: one product for both.
+        self._candidate_and_cell: Integers = np.zeros((*lanes, 2 * n), dtype=np.int64)
+
+    @property
+    def c(self) -> Integers:
+        """The cell state, (H,) or (lanes, H)."""
+        return self._candidate_and_cell[..., self._size :]
 
     def process(self, signal: Integers) -> Integers:
         """(T, inputs) to (T, H), or (T, lanes, inputs) to (T, lanes, H)."""
         accumulated = _matmul(signal, self._kernel) + self._input_bias
         shares = saturate(self._input_share(accumulated), INT16_MIN, INT16_MAX)
         hidden = np.empty((*signal.shape[:-1], self._size), dtype=np.int64)
-        for t, share in enumerate(shares):
-            hidden[t] = self._step(share)
+        for share, row in zip(shares, hidden, strict=True):
+            self._step(share, row)
         return hidden
 
-    def _step(self, input_share: Integers) -> Integers:
-        """Advance the state by one sample, from the input's share of the gates (…, 4H) in Q3.12."""
-        n = self._size
-        hidden_share = self._hidden_share(_matmul(self.h, self._recurrent) + self._hidden_bias)
-        gates = saturate(self._kernels.share(hidden_share) + input_share, INT16_MIN, INT16_MAX)
-        opened = self._activations[gates + self._first_entry]
-        i, f, g, o = opened[..., :n], opened[..., n : 2 * n], opened[..., 2 * n : 3 * n], opened[..., 3 * n :]
-        kept = self._kernels.divide(f * self.c, 15)
-        written = self._kernels.divide(i * g, 15 + self._integer_bits)
-        self.c = saturate(kept + written, INT16_MIN, INT16_MAX)
-        scaled = self._output.apply(o * self._tanh[self.c - INT16_MIN]) + self._hidden.zero_point
-        self.h = saturate(scaled, self._limits.min, self._limits.max)
-        return self.h
+    def _step(self, input_share: Integers, hidden: Integers) -> None:
+        """Advance the state by one sample, from the input's share of the gates (…, 4H) in Q3.12; h goes to ``hidden``.
+
+        What takes time is the number of calls into NumPy, and every constant that is no array yet.
+        """
+        n, int16 = self._size, self._int16
+        hidden_share = self._hidden_share((self.h @ self._recurrent).astype(np.int64) + self._hidden_bias)
+        if self._kernels.saturates_shares:
+            hidden_share = int16(hidden_share)
+        opened = self._activations[int16(hidden_share + input_share) + self._first_entry]
+        self._candidate_and_cell[..., :n] = opened[..., 2 * n : 3 * n]
+        parts = self._divide(opened[..., : 2 * n] * self._candidate_and_cell)
+        cell = self.c
+        cell[...] = int16(parts[..., :n] + parts[..., n:])
+        # The table starts at 0: negative cells are looked up from its end.
+        answer = self._output.apply(opened[..., 3 * n :] * self._tanh[cell]) + self._zero_point
+        hidden[...] = self._signal(answer)
+        self.h = hidden.astype(np.float64)
+
+
+class _Saturation:
+    """Clamps to the range of an integer type."""
+
+    def __init__(self, dtype: Any) -> None:
+        limits = np.iinfo(dtype)
+        self._low, self._high = np.array(int(limits.min)), np.array(int(limits.max))
+
+    def __call__(self, values: Integers) -> Integers:
+        return np.minimum(np.maximum(values, self._low), self._high)
 
 
 class IntegerHead:
