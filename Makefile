@@ -17,7 +17,7 @@ demo: setup
 
 ## make test    set up, then run lint, type checks and the test suite
 test: setup check
-	.ci/system-packages --browser $(PYTHON)
+	.ci/system-packages --browser --firmware $(PYTHON)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 ## make check   lint and type checks alone

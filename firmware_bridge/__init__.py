@@ -1,1 +1,4 @@
-"""Will turn a ``.tflite`` pedal into C for microcontrollers and talk to the board. Nothing is here yet."""
+"""Turns a ``.tflite`` pedal into C99 for microcontrollers and other hosts, builds it, runs it, compares every sample.
+
+``project.py`` writes, ``verification.py`` proves; the C itself lies in runtime/, compilers and machines in targets/.
+"""

@@ -1,0 +1,100 @@
+"""``neuralpedal firmware``: write a project of C, and ``firmware verify``: prove it."""
+
+from pathlib import Path
+
+import click
+
+from neuralpedal.cli.console import figure, note, print_json, print_table
+from neuralpedal.firmware_bridge.target import target_names
+
+_WRITE = "write"
+
+
+class _WritesByDefault(click.Group):
+    """A group that takes the name of a file for its command ``write``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put ``write`` before anything that is neither a command nor a request for help."""
+        if args and args[0] not in (*self.commands, "-h", "--help"):
+            args = [_WRITE, *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("firmware", cls=_WritesByDefault, subcommand_metavar="MODEL.tflite --out DIR [OPTIONS] | verify DIR")
+def command() -> None:
+    """Turn MODEL.tflite into a C99 project for a board, or verify one: build it, run it, compare every sample.
+
+    \b
+    Examples:
+      neuralpedal firmware sd1-pedal/sd1.w8a16.tflite --target cortex-m7 --out sd1-firmware --io int16
+      neuralpedal firmware sd1-pedal/sd1.w8a8.tflite --out sd1-host --kernels tflm
+      neuralpedal firmware verify sd1-firmware --json
+      neuralpedal firmware verify sd1-host --audio dry_test.flac --seconds 60
+    \b
+    More about either: neuralpedal firmware write --help, neuralpedal firmware verify --help
+    """
+
+
+@command.command(_WRITE)
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the project: new, empty, or a "
+              "former project.")
+@click.option("--target", default="host", show_default=True, type=click.Choice(target_names()), help="What it is built "
+              "for and verified on.")
+@click.option("--io", default="float", show_default=True, type=click.Choice(("float", "int16")),
+              help="Type of samples.")
+@click.option("--kernels", type=click.Choice(("litert", "tflm")), help="Whose arithmetic a w8a8 file is played in, "
+              "LiteRT's (the default) or tflite-micro's, which is smaller and faster.")
+@click.option("--name", help="C identifier for PEDAL_NAME; by default the pedal's name.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
+def write(model: Path, out: Path, target: str, io: str, kernels: str | None, name: str | None, as_json: bool) -> None:
+    """Write MODEL (a .tflite of a streaming LSTM) as C99: tables, runtime, golden vectors, README.
+
+    \b
+    Example:
+      neuralpedal firmware sd1-pedal/sd1.w8a16.tflite --target cortex-m7 --out sd1-firmware --io int16
+    """
+    from neuralpedal.firmware_bridge.project import write_project
+
+    project = write_project(model, out, target, io, kernels, name)
+    if as_json:
+        print_json({"folder": str(out), "name": project.name, "target": project.target, "io": project.io,
+                    "kernels": project.kernels, "state_bytes": project.state_bytes,
+                    "table_bytes": project.table_bytes, "files": list(project.files)})
+    else:
+        note(f"wrote {out}: {len(project.files)} files; state {project.state_bytes} bytes of RAM, constants "
+             f"{project.table_bytes} bytes of flash; now: neuralpedal firmware verify {out}")
+
+
+@command.command("verify")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--target", type=click.Choice(target_names()), help="Instead of the project's own.")
+@click.option("--audio", type=click.Path(path_type=Path), help="Play this recording instead of the golden vectors.")
+@click.option("--seconds", type=click.FloatRange(0, min_open=True), help="Of --audio, from its beginning; all if not"
+              "given.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+def verify(folder: Path, target: str | None, audio: Path | None, seconds: float | None, as_json: bool) -> int:
+    """Build the project in DIR for its target, play audio through it in blocks of several lengths, compare with the
+    reference. Exit code 1 when a sample differs by more than the arithmetic allows.
+
+    \b
+    Examples:
+      neuralpedal firmware verify sd1-firmware --json
+      neuralpedal firmware verify sd1-firmware --target host --audio dry_test.flac --seconds 60
+    """
+    from neuralpedal.firmware_bridge.verification import verify_project
+
+    found = verify_project(folder, target, audio, seconds)
+    if as_json:
+        print_json(found.as_json())
+    else:
+        rows = [["samples", f"{found.samples} ({figure(found.seconds)} s)"],
+                ["blocks", "; ".join(" ".join(map(str, lengths)) for lengths in found.blocks)],
+                ["samples that differ", str(found.differing_samples)],
+                ["largest difference, int16 steps", figure(found.max_abs_difference_lsb)],
+                ["allowed", figure(found.allowed_lsb)],
+                ["state, bytes of RAM", str(found.state_bytes)], ["constants, bytes of flash", str(found.table_bytes)]]
+        verdict = "passed" if found.passed else "FAILED"
+        print_table(f"{found.project} ({found.arithmetic}, {found.io} samples) on {found.target}: {verdict}",
+                    ["", "found"], rows)
+    return 0 if found.passed else 1

@@ -1,0 +1,65 @@
+"""The constants with which pedal_audio.h turns samples into integers and back."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from neuralpedal.contract.affine import AffineCode
+from neuralpedal.contract.fixed_point import INT16_MAX, INT16_MIN, Integers
+from neuralpedal.firmware_bridge.c_text import define, float_literal
+from neuralpedal.firmware_bridge.int16_map import Int16Map, find_map
+
+INT16_STEPS = 32768
+"""int16 steps from 0 to full scale."""
+
+
+def linear_gain(gain_db: float) -> np.float32:
+    """The float32 factor that players multiply with."""
+    return np.float32(10.0 ** (gain_db / 20.0))
+
+
+def encoding_defines(code: AffineCode, gain_db: float, int16_audio: bool) -> Iterator[str]:
+    """From samples to integers of ``code``. Raises FirmwareError."""
+    limits, gain = np.iinfo(code.dtype), linear_gain(gain_db)
+    yield define("INPUT_ZERO_POINT", code.zero_point)
+    yield define("INPUT_LOW", limits.min)
+    yield define("INPUT_HIGH", limits.max)
+    if not int16_audio:
+        yield define("INPUT_GAIN", float_literal(gain))
+        yield define("INPUT_SCALE", float_literal(code.scale))
+        return
+
+    def wanted(samples: Integers) -> Integers:
+        heard = (samples / INT16_STEPS).astype(np.float32) * gain
+        return code.encode(heard.astype(np.float32)).astype(np.int64) - code.zero_point
+
+    factor = 1.0 / (INT16_STEPS * code.scale)
+    yield from _map_defines("INPUT", find_map(wanted, limits.min - code.zero_point, limits.max - code.zero_point, gain,
+                                              factor, "the input"))
+
+
+def decoding_defines(code: AffineCode, gain_db: float, int16_audio: bool) -> Iterator[str]:
+    """From int16 integers of ``code`` to samples. Raises FirmwareError."""
+    gain = linear_gain(gain_db)
+    if not int16_audio:
+        yield define("OUTPUT_GAIN", float_literal(gain))
+        yield define("OUTPUT_SCALE", float_literal(code.scale))
+        return
+
+    def wanted(values: Integers) -> Integers:
+        return int16_of(code.decode(values) * gain)
+
+    yield from _map_defines("OUTPUT", find_map(wanted, INT16_MIN, INT16_MAX, gain, INT16_STEPS * code.scale,
+                                               "the output"))
+
+
+def int16_of(samples: np.ndarray) -> Integers:
+    """Float samples as int16 samples: to nearest, halves away from zero, saturating."""
+    return AffineCode(1.0 / INT16_STEPS, 0, np.int16).encode(np.asarray(samples, np.float32)).astype(np.int64)
+
+
+def _map_defines(name: str, found: Int16Map) -> Iterator[str]:
+    yield define(f"{name}_MULTIPLIER", f"{found.multiplier}u")
+    yield define(f"{name}_SHIFT", found.shift)
+    if found.float_gain is not None:
+        yield define(f"{name}_FLOAT_GAIN", f"{found.float_gain}u")

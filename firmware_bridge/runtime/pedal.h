@@ -1,0 +1,67 @@
+/* A guitar pedal as C99: one small network, played sample by sample.
+ *
+ *     static pedal_state pedal;
+ *     pedal_init(&pedal);                          once
+ *     pedal_process(&pedal, in, out, n);           per block, of any length; in and out may be the same array
+ *     pedal_reset(&pedal);                         forgets what was played; as after pedal_init
+ *
+ * No allocation, no global state, no library but memcpy and memset, and a time per sample that does not depend on the
+ * audio. Several states of one model may play side by side. Audio is mono, full scale is 1.0f or 32768, and the model
+ * plays rightly at PEDAL_SAMPLE_RATE_HZ only. Sizes and formats are constants of the generated pedal_model.h.
+ */
+#ifndef PEDAL_H
+#define PEDAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pedal_model.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* PEDAL_IO_INT16 is 0 or 1, from pedal_model.h. */
+#if PEDAL_IO_INT16
+typedef int16_t pedal_sample;
+#else
+typedef float pedal_sample;
+#endif
+
+/* PEDAL_HIDDEN_PADDED is PEDAL_HIDDEN, rounded up to a multiple of four; what lies behind the last unit stays 0. */
+#if defined(PEDAL_ARITHMETIC_FLOAT)
+typedef float pedal_cell;
+typedef float pedal_hidden;
+#else
+typedef int32_t pedal_cell;
+typedef int16_t pedal_hidden;
+#endif
+
+typedef struct {
+    pedal_cell cell[PEDAL_HIDDEN];
+    pedal_hidden hidden[PEDAL_HIDDEN_PADDED]; /* read in pairs: aligned to four bytes by what lies before it */
+} pedal_layer_state;
+
+/* All that a model remembers: PEDAL_STATE_BYTES of RAM. */
+typedef struct {
+    pedal_layer_state layers[PEDAL_LAYERS];
+    pedal_hidden next[PEDAL_HIDDEN_PADDED]; /* a layer's new hidden state while the old one is still read */
+} pedal_state;
+
+/* What pedal_model.h promises. */
+typedef char pedal_state_size[sizeof(pedal_state) == PEDAL_STATE_BYTES ? 1 : -1];
+
+/* As new: zero state. */
+void pedal_init(pedal_state *state);
+
+/* Back to zero state. Real-time safe. */
+void pedal_reset(pedal_state *state);
+
+/* Play n samples. Real-time safe. */
+void pedal_process(pedal_state *state, const pedal_sample *in, pedal_sample *out, size_t n);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,165 @@
+/* Products and sums that Armv7E-M and Armv8-M with DSP have instructions for, with portable C of the same bits.
+ *
+ * PEDAL_PORTABLE forces the portable ones. Right shifts of negative numbers must be arithmetic, as they are in every
+ * compiler for the targets; pedal_arithmetic_shift below fails to compile where they are not.
+ */
+#ifndef PEDAL_DSP_H
+#define PEDAL_DSP_H
+
+#include <stdint.h>
+
+#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(PEDAL_PORTABLE)
+#define PEDAL_DSP 1
+#include <arm_acle.h>
+#else
+#define PEDAL_DSP 0
+#endif
+
+/* Kernels are written once and made for their sizes by inlining. */
+#if defined(__GNUC__)
+#define PEDAL_INLINE static inline __attribute__((always_inline))
+#else
+#define PEDAL_INLINE static inline
+#endif
+
+typedef char pedal_arithmetic_shift[(-3 >> 1) == -2 ? 1 : -1];
+
+#if PEDAL_DSP
+/* Two int16 in a word, in the processor's order; it may alias arrays of int16. */
+typedef int16x2_t __attribute__((may_alias)) pedal_pair;
+/* Two pairs, which LDRD loads at once. */
+typedef struct {
+    pedal_pair first, second;
+} pedal_pairs;
+
+PEDAL_INLINE pedal_pairs pedal_load_pairs(const int16_t *values)
+{
+    typedef uint64_t __attribute__((may_alias, aligned(4))) word;
+    const uint64_t both = *(const word *)(const void *)values;
+    /* Which pair comes first does not matter: weights and states are loaded alike. */
+    const pedal_pairs pairs = {(int16x2_t)(uint32_t)both, (int16x2_t)(uint32_t)(both >> 32)};
+    return pairs;
+}
+#endif
+
+PEDAL_INLINE int32_t pedal_clamp(int32_t value, int32_t low, int32_t high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+/* The nearest integer of so many bits with sign; bits is a constant, 1 to 31. */
+PEDAL_INLINE int32_t pedal_saturate(int32_t value, int bits)
+{
+#if PEDAL_DSP && defined(__OPTIMIZE__) && !defined(__clang__)
+    /* clang makes SSAT of the lines below by itself, and wants a literal here. */
+    int32_t saturated;
+    __asm__("ssat %0, %1, %2" : "=r"(saturated) : "I"(bits), "r"(value));
+    return saturated;
+#else
+    const int32_t limit = INT32_C(1) << (bits - 1);
+    return pedal_clamp(value, -limit, limit - 1);
+#endif
+}
+
+PEDAL_INLINE int32_t pedal_saturate_16(int32_t value)
+{
+    return pedal_saturate(value, 16);
+}
+
+/* floor(a * b / 2^16); b has 16 bits. */
+PEDAL_INLINE int32_t pedal_multiply_wide(int32_t a, int32_t b)
+{
+#if PEDAL_DSP
+    /* Not in every compiler's arm_acle.h. */
+    int32_t product;
+    __asm__("smulwb %0, %1, %2" : "=r"(product) : "r"(a), "r"(b));
+    return product;
+#elif UINTPTR_MAX > 0xFFFFFFFFu
+    return (int32_t)(((int64_t)a * b) >> 16);
+#else
+    /* Two products of 32 bits: a has a high half with a sign and a low half without. */
+    return (a >> 16) * b + (((a & 65535) * b) >> 16);
+#endif
+}
+
+/* sum + floor(a * b / 2^16); b has 16 bits. */
+PEDAL_INLINE int32_t pedal_multiply_wide_add(int32_t a, int32_t b, int32_t sum)
+{
+#if PEDAL_DSP
+    return __smlawb(a, b, sum);
+#else
+    return sum + pedal_multiply_wide(a, b);
+#endif
+}
+
+/* floor((a * b + 2^31) / 2^32): SMMULR. */
+PEDAL_INLINE int32_t pedal_multiply_high_rounded(int32_t a, int32_t b)
+{
+#if PEDAL_DSP
+    int32_t product;
+    __asm__("smmulr %0, %1, %2" : "=r"(product) : "r"(a), "r"(b));
+    return product;
+#else
+    return (int32_t)(((int64_t)a * b + ((int64_t)1 << 31)) >> 32);
+#endif
+}
+
+/* Sums of one unit's four gates: input, forget, candidate, output. */
+typedef struct {
+    int32_t input, forget, candidate, output;
+} pedal_gates;
+
+/* The gates' sums of weight times state, added to sums.
+ *
+ * weights: for every four states, four weights of each gate; states: count of them, a multiple of four. Both lie at
+ * multiples of four bytes.
+ */
+PEDAL_INLINE pedal_gates pedal_sum_gates(const int16_t *weights, const int16_t *states, int count, pedal_gates sums)
+{
+#if PEDAL_DSP
+    for (int k = 0; k < count; k += 4, weights += 16) {
+        const pedal_pairs s = pedal_load_pairs(states + k);
+        pedal_pairs w = pedal_load_pairs(weights);
+        sums.input = __smlad(w.first, s.first, sums.input);
+        sums.input = __smlad(w.second, s.second, sums.input);
+        w = pedal_load_pairs(weights + 4);
+        sums.forget = __smlad(w.first, s.first, sums.forget);
+        sums.forget = __smlad(w.second, s.second, sums.forget);
+        w = pedal_load_pairs(weights + 8);
+        sums.candidate = __smlad(w.first, s.first, sums.candidate);
+        sums.candidate = __smlad(w.second, s.second, sums.candidate);
+        w = pedal_load_pairs(weights + 12);
+        sums.output = __smlad(w.first, s.first, sums.output);
+        sums.output = __smlad(w.second, s.second, sums.output);
+    }
+#else
+    for (int k = 0; k < count; k += 4, weights += 16)
+        for (int n = 0; n < 4; n++) {
+            const int32_t state = states[k + n];
+            sums.input += weights[n] * state;
+            sums.forget += weights[4 + n] * state;
+            sums.candidate += weights[8 + n] * state;
+            sums.output += weights[12 + n] * state;
+        }
+#endif
+    return sums;
+}
+
+/* The sum of weight times state of a single row. Arguments as above. */
+PEDAL_INLINE int32_t pedal_sum_row(const int16_t *weights, const int16_t *states, int count)
+{
+    int32_t sum = 0;
+#if PEDAL_DSP
+    for (int k = 0; k < count; k += 4) {
+        const pedal_pairs w = pedal_load_pairs(weights + k), s = pedal_load_pairs(states + k);
+        sum = __smlad(w.first, s.first, sum);
+        sum = __smlad(w.second, s.second, sum);
+    }
+#else
+    for (int k = 0; k < count; k++)
+        sum += weights[k] * states[k];
+#endif
+    return sum;
+}
+
+#endif
