@@ -1,7 +1,5 @@
 """The C of a pedal is its reference, in every bit where arithmetic is integers: any network, block, compiler, CPU."""
 
-import os
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_pedals import IRREGULAR, Wanted, compile_pedal, trying_audio, write_pedal
+from firmware_pedals import IRREGULAR, Wanted, compile_pedal, need, trying_audio, write_pedal
 from neuralpedal.contract.tflite_file import read_tflite
 from neuralpedal.firmware_bridge.host_library import HostPedal, build_library
 from neuralpedal.firmware_bridge.project import write_project
@@ -21,15 +19,6 @@ pytestmark = pytest.mark.usefixtures("c_compiler")
 
 GOLDEN = Path(__file__).parent / "golden"
 INTEGER_SCHEMES = ("w8a16",)
-
-
-def need(*programs: str) -> None:
-    missing = [program for program in programs if not shutil.which(program)]
-    if missing:
-        message = f"no {missing[0]} (.ci/system-packages --firmware)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
 
 
 @settings(deadline=None, max_examples=15)
