@@ -40,7 +40,7 @@ def tanh_by_lines(integer_bits: int) -> Integers:
 
 
 @cache
-def _sigmoid_nodes() -> Integers:
+def sigmoid_nodes() -> Integers:
     """The nodes k/24, k from 0 to 255, in 65536ths."""
     x = np.arange(_NODES) / _NODES_PER_UNIT
     value = 1.0 / (1.0 + np.exp(-x))
@@ -52,6 +52,6 @@ def _sigmoid_nodes() -> Integers:
 
 def _between_nodes(magnitude: Integers, bits: int) -> Integers:
     """The line at ``magnitude``, nodes 2^bits apart, times 2^bits; beyond the last node meaningless."""
-    nodes = _sigmoid_nodes()
+    nodes = sigmoid_nodes()
     place = np.minimum(magnitude >> bits, _NODES - 2)
     return (nodes[place] << bits) + (magnitude & ((1 << bits) - 1)) * (nodes[place + 1] - nodes[place])

@@ -34,23 +34,31 @@ def encoding_defines(code: AffineCode, gain_db: float, int16_audio: bool) -> Ite
         return code.encode(heard.astype(np.float32)).astype(np.int64) - code.zero_point
 
     factor = 1.0 / (INT16_STEPS * code.scale)
-    yield from _map_defines("INPUT", find_map(wanted, limits.min - code.zero_point, limits.max - code.zero_point, gain,
+    yield from map_defines("INPUT", find_map(wanted, limits.min - code.zero_point, limits.max - code.zero_point, gain,
                                               factor, "the input"))
 
 
 def decoding_defines(code: AffineCode, gain_db: float, int16_audio: bool) -> Iterator[str]:
-    """From int16 integers of ``code`` to samples. Raises FirmwareError."""
+    """From integers of ``code`` to samples. Raises FirmwareError."""
     gain = linear_gain(gain_db)
     if not int16_audio:
         yield define("OUTPUT_GAIN", float_literal(gain))
         yield define("OUTPUT_SCALE", float_literal(code.scale))
         return
+    if code.dtype == np.int8:
+        yield define("OUTPUT_IS_INT8", 1)
+        return
 
     def wanted(values: Integers) -> Integers:
         return int16_of(code.decode(values) * gain)
 
-    yield from _map_defines("OUTPUT", find_map(wanted, INT16_MIN, INT16_MAX, gain, INT16_STEPS * code.scale,
+    yield from map_defines("OUTPUT", find_map(wanted, INT16_MIN, INT16_MAX, gain, INT16_STEPS * code.scale,
                                                "the output"))
+
+
+def answer_samples(code: AffineCode, gain_db: float) -> Integers:
+    """(256,) int16 samples of all int8 answers."""
+    return int16_of(code.decode(np.arange(-128, 128)) * linear_gain(gain_db))
 
 
 def int16_of(samples: np.ndarray) -> Integers:
@@ -58,8 +66,10 @@ def int16_of(samples: np.ndarray) -> Integers:
     return AffineCode(1.0 / INT16_STEPS, 0, np.int16).encode(np.asarray(samples, np.float32)).astype(np.int64)
 
 
-def _map_defines(name: str, found: Int16Map) -> Iterator[str]:
-    yield define(f"{name}_MULTIPLIER", f"{found.multiplier}u")
+def map_defines(name: str, found: Int16Map) -> Iterator[str]:
+    """The constants of a map."""
+    yield define(f"{name}_MULTIPLIER", f"UINT32_C({found.multiplier})" if found.float_gain is None
+                 else f"UINT64_C({found.multiplier})")
     yield define(f"{name}_SHIFT", found.shift)
     if found.float_gain is not None:
-        yield define(f"{name}_FLOAT_GAIN", f"{found.float_gain}u")
+        yield define(f"{name}_FLOAT_GAIN", f"UINT32_C({found.float_gain})")

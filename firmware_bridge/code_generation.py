@@ -7,7 +7,9 @@ from importlib import metadata
 from neuralpedal.contract.errors import ModelFileError, SpecError
 from neuralpedal.contract.tflite_file import TfliteFile
 from neuralpedal.firmware_bridge.c_text import define
+from neuralpedal.firmware_bridge.float_code import float_code
 from neuralpedal.firmware_bridge.generated_code import GeneratedCode, padded
+from neuralpedal.firmware_bridge.tflite_code import tflite_code
 from neuralpedal.firmware_bridge.w8a16_code import w8a16_code
 
 SHARED_RUNTIME_FILES = ("pedal.h", "pedal_audio.h", "pedal_dsp.h")
@@ -33,6 +35,10 @@ class CodeRequest:
 _Generator = Callable[[TfliteFile, CodeRequest], GeneratedCode]
 
 _GENERATORS: dict[str, _Generator] = {
+    "float32": lambda file, request: float_code(file),
+    "w8": lambda file, request: float_code(file),
+    "w8a8": lambda file, request: tflite_code(file, request.io == "int16", request.kernels),
+    "tflm16x8": lambda file, request: tflite_code(file, request.io == "int16", None),
     "w8a16": lambda file, request: w8a16_code(file, request.io == "int16"),
 }
 """By scheme."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuralpedal.contract.affine import code_of
 from neuralpedal.contract.audio_border import open_border
 from neuralpedal.contract.integer_network import SCHEME as W8A16
 from neuralpedal.contract.integer_network import read_integer_network
@@ -20,6 +21,7 @@ from neuralpedal.contract.reference_int8 import open_int8_reference
 from neuralpedal.contract.reference_w8a16 import W8A16ReferenceNetwork
 from neuralpedal.contract.tflite_file import TfliteFile
 from neuralpedal.firmware_bridge.audio_defines import INT16_STEPS, int16_of, linear_gain
+from neuralpedal.firmware_bridge.coarse_fine_code import pair_decoder
 
 Float32 = NDArray[np.float32]
 _Play = Callable[[Float32], NDArray[Any]]
@@ -58,6 +60,7 @@ class ExpectedAudio:
         manifest = file.manifest()
         self._input_gain, self._output_gain = linear_gain(manifest.input_gain_db), linear_gain(manifest.output_gain_db)
         self._play, self._reset = _open(file, kernels)
+        self._play_pair = self._pair_player(file, kernels) if manifest.audio_code else None
         self.tolerance = NEAR if file.is_float and manifest.scheme != W8A16 else EXACT
 
     def reset(self) -> None:
@@ -71,7 +74,28 @@ class ExpectedAudio:
 
     def play_int16(self, dry: NDArray[np.int16]) -> NDArray[np.int16]:
         """Stream (T,) int16 samples."""
+        if self._play_pair:
+            return self._play_pair(dry)
         return int16_of(self.play((dry / INT16_STEPS).astype(np.float32))).astype(np.int16)
+
+    def _pair_player(self, file: TfliteFile, kernels: str | None) -> Callable[[NDArray[np.int16]], NDArray[np.int16]]:
+        """int16 samples of a file with two channels: its sum with the dry signal is formed in fixed point."""
+        network, border, manifest = open_int8_reference(file, kernels), open_border(file), file.manifest()
+        coarse, fine = (code_of(file.tensors[index], str(file.path)) for index in file.outputs)
+        decoder = pair_decoder(coarse, fine, manifest)
+        reset_floats = self._reset
+
+        def reset() -> None:
+            reset_floats()
+            network.reset()
+
+        def play(dry: NDArray[np.int16]) -> NDArray[np.int16]:
+            heard = (dry / INT16_STEPS).astype(np.float32) * self._input_gain
+            coarse, fine = network.answers(border.encode(heard.astype(np.float32)))
+            return decoder.decode(coarse, fine, dry)
+
+        self._reset = reset
+        return play
 
 
 def _open(file: TfliteFile, kernels: str | None) -> tuple[_Play, Callable[[], None]]:

@@ -20,6 +20,7 @@ SAMPLES = np.arange(-(2**15), 2**15, dtype=np.int64)
 _LARGEST_SHIFT = 31
 _MULTIPLIER_BITS = 32
 _FLOAT_BITS = 24
+_FOLLOWED_BITS = 38
 _LARGEST_FOLLOWED_SHIFT = 62
 
 
@@ -28,7 +29,8 @@ class Int16Map:
     """value · multiplier / 2^shift, and in between what float32 would round if ``float_gain`` is there.
 
     Attributes:
-        multiplier: below 2³². shift: 0 to 62. float_gain: the gain's 24 bits; None for one product with one rounding.
+        multiplier: below 2³², or below 2³⁸ with a ``float_gain``. shift: 0 to 62.
+        float_gain: the gain's 24 bits; None for one product with one rounding.
     """
 
     multiplier: int
@@ -38,9 +40,7 @@ class Int16Map:
     def apply(self, values: Integers) -> Integers:
         """Unsaturated; as pedal_scale_integer and pedal_follow_float compute it."""
         if self.float_gain is not None:
-            follow = np.vectorize(lambda value: _follow_float(int(value), self), otypes=[np.int64])
-            result: Integers = follow(values)
-            return result
+            return _follow_float(values, self)
         if not self.shift:
             return values * self.multiplier
         return (values * self.multiplier + (1 << (self.shift - 1)) - (values < 0)) >> self.shift
@@ -87,23 +87,28 @@ def _one_product(answers: Integers, shift: int, low: int, high: int) -> int | No
 
 
 def _float_products(gain: np.float32, factor: float) -> list[Int16Map]:
-    """The float32 products, the second as near as 32 bits come and one step to either side of that."""
+    """The float32 products, the second as near as 38 bits come and one step to either side of that."""
     gain_mantissa, gain_exponent = math.frexp(float(gain))
     mantissa, exponent = math.frexp(factor)
-    shift = min(_FLOAT_BITS + _MULTIPLIER_BITS - 1 - gain_exponent - exponent, _LARGEST_FOLLOWED_SHIFT)
+    shift = min(_FLOAT_BITS + _FOLLOWED_BITS - 1 - gain_exponent - exponent, _LARGEST_FOLLOWED_SHIFT)
     nearest = round(mantissa * 2.0 ** (shift - _FLOAT_BITS + gain_exponent + exponent))
     return [Int16Map(nearest + step, shift, int(gain_mantissa * 2.0**_FLOAT_BITS)) for step in (0, 1, -1)]
 
 
-def _follow_float(value: int, found: Int16Map) -> int:
+def _follow_float(values: Integers, found: Int16Map) -> Integers:
+    """As pedal_follow_float, for all values at once; products stay below 2⁶³."""
     assert found.float_gain is not None
-    magnitude, left = abs(value) * found.float_gain, found.shift
-    extra = magnitude.bit_length() - _FLOAT_BITS
-    if extra > 0:
-        magnitude = (magnitude + (1 << (extra - 1)) - 1 + (magnitude >> extra & 1)) >> extra
-        left -= extra
-    magnitude *= found.multiplier
-    last = magnitude.bit_length() - _FLOAT_BITS
-    magnitude += (1 << (left - 1)) + (1 << (last - 1) if last > 0 else 0)
-    rounded = magnitude >> left
-    return -rounded if value < 0 else rounded
+    magnitude, one = np.abs(values) * found.float_gain, np.int64(1)
+    extra = np.maximum(_count_bits(magnitude) - _FLOAT_BITS, 0)
+    rounded = (magnitude + (one << extra >> 1) - 1 + (magnitude >> extra & 1)) >> extra
+    magnitude, left = np.where(extra > 0, rounded, magnitude), found.shift - extra
+    magnitude = magnitude * found.multiplier
+    last = np.maximum(_count_bits(magnitude) - _FLOAT_BITS, 0)
+    result = (magnitude + (one << (left - 1)) + (one << last >> 1)) >> left
+    return np.where(values < 0, -result, result)
+
+
+def _count_bits(values: Integers) -> Integers:
+    """Bit lengths of numbers from 0 to 2⁶³; a float64 holds only 53 bits of them."""
+    high = values >> 32
+    return np.where(high > 0, np.frexp(high)[1] + 32, np.frexp(values & 0xFFFFFFFF)[1]).astype(np.int64)

@@ -48,6 +48,7 @@ def _format_defines(network: IntegerNetwork) -> Iterator[str]:
     yield define("HEAD_SHIFT", head.shift)
     if head.skip_shift is not None:
         yield define("SKIP_SHIFT", head.skip_shift)
+    yield define("OUTPUT_ZERO_POINT", 0)
     yield define("OUTPUT_GUARD_BITS", network.format.output_guard_bits)
 
 

@@ -1,13 +1,11 @@
 """Random networks as ``.tflite`` pedals, their C compiled for this machine, and what it must give."""
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from neuralpedal.contract.fixed_point import round_half_away
 from neuralpedal.contract.manifest import Manifest
@@ -17,6 +15,7 @@ from neuralpedal.contract.weights import NetworkWeights, random_weights
 from neuralpedal.convert.calibration import calibrate
 from neuralpedal.convert.float_graph import build_float32, build_w8
 from neuralpedal.convert.int8_graph import build_w8a8, build_w8a8_on
+from neuralpedal.convert.int16_graph import build_tflm16x8
 from neuralpedal.convert.integer_formats import IntegerRanges, choose_formats
 from neuralpedal.convert.signal_grids import choose_coarse_fine_grids
 from neuralpedal.firmware_bridge.expected_audio import ExpectedAudio
@@ -25,16 +24,6 @@ from neuralpedal.firmware_bridge.project import Project, write_project
 from signals import plucks
 
 IRREGULAR = (5, 64, 1, 190, 17)
-
-
-def need(*programs: str) -> None:
-    """Skip a test, or fail it where CI must have everything, without these."""
-    missing = [program for program in programs if not shutil.which(program)]
-    if missing:
-        message = f"no {missing[0]} (.ci/system-packages --firmware)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
 
 
 @dataclass(frozen=True)
@@ -73,6 +62,8 @@ def _build(wanted: Wanted, weights: NetworkWeights, manifest: Manifest) -> bytes
         formats = choose_formats(weights, IntegerRanges(1.0, cells, 1.0), 10.0 ** (wanted.input_gain_db / 20.0))
         return build_w8(weights, manifest.model_copy(update={"integer_format": formats}))
     ranges = calibrate(weights, plucks(0.05, wanted.seed), lanes=1, warm_up_samples=0)
+    if wanted.scheme == "tflm16x8":
+        return build_tflm16x8(weights, ranges, manifest)
     if wanted.scheme == "coarse-fine":
         return build_w8a8_on(weights, choose_coarse_fine_grids(weights, ranges), manifest)
     return build_w8a8(weights, ranges, manifest)
@@ -101,7 +92,7 @@ def compile_pedal(model: TfliteFile, folder: Path, io: str = "float", kernels: s
                   compiler: str | None = None, flags: tuple[str, ...] = ("-O1",)) -> Compiled:
     """Generate and compile; ``folder`` is made anew."""
     shutil.rmtree(folder, ignore_errors=True)
-    project = write_project(model.path, folder / "project", io=io, kernels=kernels, golden_s=0.01)
+    project = write_project(model.path, folder / "project", io=io, kernels=kernels, golden_s=0.001)
     library = build_library(project, folder / "pedal.so", compiler, flags)
     return Compiled(project, HostPedal(project, library), ExpectedAudio(model, kernels))
 

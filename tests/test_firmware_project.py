@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from firmware_pedals import Wanted, trying_audio, write_pedal
 from neuralpedal.contract.audio import write_recording
 from neuralpedal.contract.errors import FirmwareError, OutputError, SpecError
+from neuralpedal.firmware_bridge.audio_defines import int16_of
 from neuralpedal.firmware_bridge.c_identifier import check_identifier, identifier_of
 from neuralpedal.firmware_bridge.c_text import float_literal
+from neuralpedal.firmware_bridge.expected_audio import ExpectedAudio
 from neuralpedal.firmware_bridge.project import read_project, write_project
 from signals import plucks
 
@@ -173,6 +176,15 @@ def test_a_project_with_a_file_missing_is_refused(tmp_path: Path) -> None:
     (project.folder / "pedal_dsp.h").unlink()
     with pytest.raises(FirmwareError, match=r"pedal_dsp\.h is missing"):
         read_project(project.folder)
+
+
+def test_int16_samples_of_a_coarse_fine_pedal_are_within_a_step_of_the_float_players(tmp_path: Path) -> None:
+    wanted = Wanted("coarse-fine", 6, input_gain_db=2.5, output_gain_db=-4.0)
+    expected = ExpectedAudio(write_pedal(tmp_path / "pedal.tflite", wanted))
+    dry = trying_audio(3000)
+    wet = expected.play_int16(dry).astype(np.float64)
+    expected.reset()
+    assert np.max(np.abs(wet - int16_of(expected.play((dry / 32768).astype(np.float32))))) <= 1.0
 
 
 def test_kernels_of_an_interpreter_belong_to_w8a8_files_only(tmp_path: Path) -> None:

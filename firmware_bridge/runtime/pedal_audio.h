@@ -10,6 +10,9 @@
 
 #include "pedal.h"
 #include "pedal_dsp.h"
+#if defined(PEDAL_ARITHMETIC_TFLITE) || defined(PEDAL_ARITHMETIC_TFLITE_PAIR)
+#include "pedal_tflite.h"
+#endif
 
 /* The nearest integer, halves away from zero, saturated; low and high are within 24 bits. NaN becomes low. */
 PEDAL_INLINE int32_t pedal_round_float(float value, int32_t low, int32_t high)
@@ -50,9 +53,9 @@ PEDAL_INLINE int pedal_count_bits(uint64_t value)
 }
 
 /* What float32 makes of value * gain * multiplier / 2^shift: rounded to 24 bits after each product (halves to even), at
- * last to the nearest integer (halves away from zero). gain has at most 24 bits, multiplier at most 32.
+ * last to the nearest integer (halves away from zero). gain has at most 24 bits, multiplier at most 38.
  */
-PEDAL_INLINE int32_t pedal_follow_float(int32_t value, uint32_t gain, uint32_t multiplier, int shift)
+PEDAL_INLINE int32_t pedal_follow_float(int32_t value, uint32_t gain, uint64_t multiplier, int shift)
 {
     uint64_t magnitude = (uint64_t)(value < 0 ? -value : value) * gain;
     int left = shift;
@@ -63,7 +66,7 @@ PEDAL_INLINE int32_t pedal_follow_float(int32_t value, uint32_t gain, uint32_t m
         left -= extra;
     }
     magnitude *= multiplier;
-    if (left > 57)
+    if (left > 63)
         return 0; /* less than a half, and shifts end at 63 */
     /* Half of the last of 24 bits: what reaches a half by it, float32 rounds to the half, and the half goes up. */
     const int last = pedal_count_bits(magnitude) - 24;
@@ -114,17 +117,47 @@ PEDAL_INLINE int32_t pedal_encode(pedal_sample sample)
 
 #endif
 
-#if defined(PEDAL_ARITHMETIC_W8A16)
+#if defined(PEDAL_ARITHMETIC_W8A16) || defined(PEDAL_ARITHMETIC_TFLITE)
 
+/* The sample of an answer. */
 PEDAL_INLINE pedal_sample pedal_decode(int32_t wet)
 {
-#if PEDAL_IO_INT16 && defined(PEDAL_OUTPUT_FLOAT_GAIN)
+#if PEDAL_IO_INT16 && defined(PEDAL_OUTPUT_IS_INT8)
+    return pedal_answer_samples[wet + 128];
+#elif PEDAL_IO_INT16 && defined(PEDAL_OUTPUT_FLOAT_GAIN)
     return (int16_t)pedal_saturate_16(
         pedal_follow_float(wet, PEDAL_OUTPUT_FLOAT_GAIN, PEDAL_OUTPUT_MULTIPLIER, PEDAL_OUTPUT_SHIFT));
 #elif PEDAL_IO_INT16
     return (int16_t)pedal_saturate_16(pedal_scale_integer(wet, PEDAL_OUTPUT_MULTIPLIER, PEDAL_OUTPUT_SHIFT));
 #else
-    const float sounding = (float)wet * PEDAL_OUTPUT_SCALE;
+    const float sounding = (float)(wet - PEDAL_OUTPUT_ZERO_POINT) * PEDAL_OUTPUT_SCALE;
+    return sounding * PEDAL_OUTPUT_GAIN;
+#endif
+}
+
+#elif defined(PEDAL_ARITHMETIC_TFLITE_PAIR)
+
+/* The sample of two answers to one sum: the fine one where it is not at an end of int8. The dry sample is the skip. */
+PEDAL_INLINE pedal_sample pedal_decode_pair(int32_t coarse, int32_t fine, pedal_sample dry)
+{
+    const int inside = fine > -128 && fine < 127;
+#if PEDAL_IO_INT16
+    int32_t wet = inside ? pedal_fine_samples[fine + 128] : pedal_coarse_samples[coarse + 128];
+#if PEDAL_SKIP
+    wet += (int32_t)(((int64_t)dry * PEDAL_DRY_MULTIPLIER) >> PEDAL_DRY_SHIFT);
+#else
+    (void)dry;
+#endif
+    return (int16_t)pedal_saturate_16((wet + (1 << (PEDAL_SAMPLE_GUARD_BITS - 1))) >> PEDAL_SAMPLE_GUARD_BITS);
+#else
+    float sounding = inside ? (float)(fine - PEDAL_FINE_HEAD_ZERO_POINT) * PEDAL_FINE_SCALE
+                            : (float)(coarse - PEDAL_HEAD_ZERO_POINT) * PEDAL_COARSE_SCALE;
+#if PEDAL_SKIP
+    const float heard = dry * PEDAL_INPUT_GAIN;
+    sounding += heard;
+#else
+    (void)dry;
+#endif
     return sounding * PEDAL_OUTPUT_GAIN;
 #endif
 }

@@ -1,0 +1,53 @@
+"""A ``float32`` or ``w8`` file as C, for runtime/pedal_float.c.
+
+The int8 weights of ``w8`` are multiplied with their scales here, for three more bytes of flash per weight: in the loop
+that would cost a conversion per weight and sample, at start-up four bytes of RAM per weight.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuralpedal.contract.network_file import read_weights
+from neuralpedal.contract.tflite_file import TfliteFile
+from neuralpedal.contract.weights import NetworkWeights
+from neuralpedal.firmware_bridge.audio_defines import linear_gain
+from neuralpedal.firmware_bridge.c_text import array, define, float_literal
+from neuralpedal.firmware_bridge.generated_code import GeneratedCode, padded
+from neuralpedal.firmware_bridge.weight_layout import unit_groups
+
+RUNTIME_FILES = ("pedal_activations.h", "pedal_float.c", "pedal_float.h")
+
+
+def float_code(file: TfliteFile) -> GeneratedCode:
+    """The C of a file. Raises ModelFileError when it holds no float network."""
+    weights, manifest = read_weights(file), file.manifest()
+    spec = weights.spec
+    size = spec.hidden_size
+    defines = (
+        define("HEAD_BIAS", float_literal(weights.head_bias[0])),
+        define("INPUT_GAIN", float_literal(linear_gain(manifest.input_gain_db))),
+        define("OUTPUT_GAIN", float_literal(linear_gain(manifest.output_gain_db))),
+    )
+    return GeneratedCode(
+        arithmetic="FLOAT", defines=defines, tables=tuple(_tables(weights)), tables_header="pedal_float.h",
+        runtime_files=RUNTIME_FILES, state_bytes=4 * (spec.num_layers * (size + padded(size)) + padded(size)),
+        table_bytes=4 * (spec.num_parameters - 1))
+
+
+def _tables(weights: NetworkWeights) -> Iterator[str]:
+    for index, layer in enumerate(weights.layers):
+        for name, matrix in (("bias", layer.bias[np.newaxis]), ("kernel", layer.kernel),
+                             ("recurrent", layer.recurrent_kernel)):
+            yield _table(f"pedal_layer{index}_{name}", matrix, layer.hidden_size)
+    head = map(float_literal, weights.head_kernel[:, 0])
+    yield array("const float pedal_head_weights[PEDAL_HIDDEN]", [("", head)])
+
+
+def _table(name: str, matrix: NDArray[np.float32], size: int) -> str:
+    """(inputs, 4·H) by gate, in the order unit, input, gate."""
+    inputs = len(matrix)
+    items = [float_literal(value) for value in matrix.reshape(inputs, 4, size).transpose(2, 0, 1).ravel()]
+    length = "PEDAL_ROWS" if inputs == 1 else "PEDAL_ROWS * PEDAL_HIDDEN"
+    return array(f"const float {name}[{length}]", unit_groups(items, 4 * inputs, size))

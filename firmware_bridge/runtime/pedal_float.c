@@ -1,0 +1,80 @@
+/* Float arithmetic, for files of the schemes float32 and w8 (whose weights the generator multiplied with their scales).
+ */
+#include <string.h>
+
+#include "pedal.h"
+#include "pedal_activations.h"
+#include "pedal_audio.h"
+#include "pedal_float.h"
+
+/* Sums of one unit's four gates. */
+typedef struct {
+    float input, forget, candidate, output;
+} pedal_float_gates;
+
+PEDAL_INLINE pedal_float_gates pedal_add_products(pedal_float_gates sums, const float *weights, const float *signal,
+                                                  int count)
+{
+    for (int k = 0; k < count; k++, weights += 4) {
+        const float value = signal[k];
+        sums.input = PEDAL_FMA(weights[0], value, sums.input);
+        sums.forget = PEDAL_FMA(weights[1], value, sums.forget);
+        sums.candidate = PEDAL_FMA(weights[2], value, sums.candidate);
+        sums.output = PEDAL_FMA(weights[3], value, sums.output);
+    }
+    return sums;
+}
+
+/* One layer that hears `inputs` values: a new state from the old. */
+PEDAL_INLINE void pedal_step_layer(pedal_layer_state *layer, float *next, const float *bias, const float *kernel,
+                                   const float *recurrent, const float *signal, int inputs)
+{
+    for (int unit = 0; unit < PEDAL_HIDDEN; unit++) {
+        pedal_float_gates sums = {bias[0], bias[1], bias[2], bias[3]};
+        sums = pedal_add_products(sums, kernel, signal, inputs);
+        sums = pedal_add_products(sums, recurrent, layer->hidden, PEDAL_HIDDEN);
+        bias += 4;
+        kernel += 4 * inputs;
+        recurrent += 4 * PEDAL_HIDDEN;
+        const float written = pedal_sigmoid_float(sums.input) * pedal_tanh_float(sums.candidate);
+        /* f c = c - (1 - f) c, and 1 - f is a sigmoid as well: exact even where f is all but 1. */
+        const float forgotten = pedal_sigmoid_float(-sums.forget) * layer->cell[unit];
+        const float cell = layer->cell[unit] + (written - forgotten);
+        layer->cell[unit] = cell;
+        next[unit] = pedal_sigmoid_float(sums.output) * pedal_tanh_float(cell);
+    }
+    memcpy(layer->hidden, next, sizeof layer->hidden);
+}
+
+PEDAL_INLINE float pedal_step(pedal_state *state, float x)
+{
+    pedal_layer_state *layers = state->layers;
+    pedal_step_layer(&layers[0], state->next, pedal_layer0_bias, pedal_layer0_kernel, pedal_layer0_recurrent, &x, 1);
+#if PEDAL_LAYERS > 1
+    pedal_step_layer(&layers[1], state->next, pedal_layer1_bias, pedal_layer1_kernel, pedal_layer1_recurrent,
+                     layers[0].hidden, PEDAL_HIDDEN);
+#endif
+    float y = PEDAL_HEAD_BIAS;
+    for (int k = 0; k < PEDAL_HIDDEN; k++)
+        y = PEDAL_FMA(pedal_head_weights[k], layers[PEDAL_LAYERS - 1].hidden[k], y);
+#if PEDAL_SKIP
+    y += x;
+#endif
+    return y;
+}
+
+void pedal_init(pedal_state *state)
+{
+    memset(state, 0, sizeof *state);
+}
+
+void pedal_reset(pedal_state *state)
+{
+    pedal_init(state);
+}
+
+void pedal_process(pedal_state *state, const pedal_sample *in, pedal_sample *out, size_t n)
+{
+    for (size_t t = 0; t < n; t++)
+        out[t] = pedal_decode(pedal_step(state, pedal_encode(in[t])));
+}
