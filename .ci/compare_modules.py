@@ -9,7 +9,7 @@ STAGES = ("contract", "train", "convert", "device", "firmware_bridge", "cli")
 root = Path(sys.argv[1])
 installed = {str(file).removeprefix("neuralpedal/") for file in metadata.files("neuralpedal") or ()}
 wanted = {str(path.relative_to(root)) for stage in STAGES for path in (root / stage).rglob("*")
-          if path.suffix in {".py", ".yaml", ".c", ".h", ".j2"}}
+          if path.suffix in {".py", ".yaml", ".c", ".cpp", ".h", ".ino", ".j2", ".ld"}}
 missing = sorted(wanted - installed)
 if missing:
     sys.exit(f"the wheel lacks {', '.join(missing)}: declare the package in pyproject.toml")

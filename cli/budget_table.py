@@ -21,6 +21,8 @@ def print_budgets(report: dict[str, Any]) -> None:
                 ["scheme", *_COLUMNS.values(), "sum", "together", "measured", "gap"], rows)
     for budget in budgets.values():
         note(budget["advice"])
+        if (budget.get("narrow_formats") or {}).get("remark"):
+            note(budget["narrow_formats"]["remark"])
 
 
 def _cost(esr: float) -> str:

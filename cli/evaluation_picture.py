@@ -7,12 +7,10 @@ from typing import Any
 import numpy as np
 
 from neuralpedal.cli.evaluation import Evaluation
-from neuralpedal.contract.atomic import replacing
-from neuralpedal.contract.errors import DeviceError
+from neuralpedal.cli.picture import BLUE, RED, png_figure
 from neuralpedal.contract.esr_profiles import TIME_STEP_SECONDS
 from neuralpedal.contract.spectral_metrics import BAND_EDGES_KHZ
 
-_BLUE, _RED = "#4c78a8", "#e45756"
 _SHOWN_PROBE = (1250, 0)
 _SMALLEST_ESR = 1e-4  # where bars begin, as they do in the terminal
 
@@ -23,26 +21,19 @@ def write_evaluation_png(evaluation: Evaluation, title: str, path: Path) -> None
     Raises:
         DeviceError: Matplotlib is not installed. OutputError: the file cannot be written.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise DeviceError(f"{path}: a picture needs Matplotlib; pip install 'neuralpedal[plot]'") from error
-    figure = Figure(figsize=(12, 7.5), dpi=110, layout="constrained")
-    figure.suptitle(title)
-    (over_time, over_level), (bands, aliasing) = figure.subplots(2, 2)
-    _draw_over_time(over_time, evaluation)
-    _draw_over_level(over_level, evaluation)
-    _draw_bands(bands, evaluation)
-    _draw_aliasing(aliasing, evaluation)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png")
+    with png_figure(path, (12, 7.5), title) as figure:
+        (over_time, over_level), (bands, aliasing) = figure.subplots(2, 2)
+        _draw_over_time(over_time, evaluation)
+        _draw_over_level(over_level, evaluation)
+        _draw_bands(bands, evaluation)
+        _draw_aliasing(aliasing, evaluation)
 
 
 def _draw_over_time(axes: Any, evaluation: Evaluation) -> None:
     # Not a line from middle to middle: each figure holds for its whole half second.
     edges_seconds = TIME_STEP_SECONDS * np.arange(len(evaluation.over_time) + 1)
-    axes.stairs(_drawable([row["esr"] for row in evaluation.over_time]), edges_seconds, baseline=None, color=_BLUE)
-    axes.axhline(evaluation.time_domain["esr"], color=_RED, label=f"whole take: {evaluation.time_domain['esr']:.4g}")
+    axes.stairs(_drawable([row["esr"] for row in evaluation.over_time]), edges_seconds, baseline=None, color=BLUE)
+    axes.axhline(evaluation.time_domain["esr"], color=RED, label=f"whole take: {evaluation.time_domain['esr']:.4g}")
     axes.set(title="ESR over time", xlabel="seconds", yscale="log")
     axes.legend()
 
@@ -60,7 +51,7 @@ def _draw_bands(axes: Any, evaluation: Evaluation) -> None:
 
 
 def _draw_bars(axes: Any, labels: list[str], values: list[float | None]) -> None:
-    axes.bar(labels, _drawable(values), color=_BLUE)
+    axes.bar(labels, _drawable(values), color=BLUE)
     if any(values):
         axes.set_yscale("log")
         axes.set_ylim(bottom=min(_SMALLEST_ESR, *(value / 2 for value in values if value)))
@@ -75,8 +66,8 @@ def _draw_aliasing(axes: Any, evaluation: Evaluation) -> None:
         return
     khz = shown.bins_hz / 1000
     dirt = np.flatnonzero(~shown.is_harmonic)[1:]  # DC is neither
-    axes.plot(khz[dirt], shown.spectrum_dbfs[dirt], color=_RED, linewidth=0.6, label="aliases and noise")
-    axes.vlines(khz[shown.is_harmonic], -150, np.maximum(shown.spectrum_dbfs[shown.is_harmonic], -150), color=_BLUE,
+    axes.plot(khz[dirt], shown.spectrum_dbfs[dirt], color=RED, linewidth=0.6, label="aliases and noise")
+    axes.vlines(khz[shown.is_harmonic], -150, np.maximum(shown.spectrum_dbfs[shown.is_harmonic], -150), color=BLUE,
                 label="harmonics")
     axes.legend(loc="upper right")
 

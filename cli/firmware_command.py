@@ -1,10 +1,11 @@
 """``neuralpedal firmware``: write a project of C, and ``firmware verify``: prove it."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from neuralpedal.cli.console import figure, note, print_json, print_table
+from neuralpedal.cli.console import note, print_json
 from neuralpedal.firmware_bridge.target import target_names
 
 _WRITE = "write"
@@ -72,29 +73,35 @@ def write(model: Path, out: Path, target: str, io: str, kernels: str | None, nam
 @click.option("--audio", type=click.Path(path_type=Path), help="Play this recording instead of the golden vectors.")
 @click.option("--seconds", type=click.FloatRange(0, min_open=True), help="Of --audio, from its beginning; all if not"
               "given.")
+@click.option("--fits", metavar="BOARD", help="Say whether it fits this board, and exit with 1 if not.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-def verify(folder: Path, target: str | None, audio: Path | None, seconds: float | None, as_json: bool) -> int:
+def verify(folder: Path, target: str | None, audio: Path | None, seconds: float | None, fits: str | None,
+           as_json: bool) -> int:
     """Build the project in DIR for its target, play audio through it in blocks of several lengths, compare with the
     reference. Exit code 1 when a sample differs by more than the arithmetic allows.
+
+    On the emulated Cortex-Ms instructions, flash, RAM and stack are measured too. The table of boards is an estimate
+    from instruction counts: how to measure cycles on a board stands in docs/firmware.md.
 
     \b
     Examples:
       neuralpedal firmware verify sd1-firmware --json
       neuralpedal firmware verify sd1-firmware --target host --audio dry_test.flac --seconds 60
+      neuralpedal firmware verify sd1-firmware --target cortex-m7 --fits daisy-seed
     """
+    from neuralpedal.cli.firmware_report import fits_of, measured_pedal, print_fits, print_verification
+    from neuralpedal.firmware_bridge.board_catalog import find_board
     from neuralpedal.firmware_bridge.verification import verify_project
 
+    if fits is not None:
+        find_board(fits)
+
     found = verify_project(folder, target, audio, seconds)
+    pedal = measured_pedal(folder, found)
+    boards = fits_of(pedal, fits)
     if as_json:
-        print_json(found.as_json())
+        print_json({**found.as_json(), "boards": [asdict(one) for one in boards]})
     else:
-        rows = [["samples", f"{found.samples} ({figure(found.seconds)} s)"],
-                ["blocks", "; ".join(" ".join(map(str, lengths)) for lengths in found.blocks)],
-                ["samples that differ", str(found.differing_samples)],
-                ["largest difference, int16 steps", figure(found.max_abs_difference_lsb)],
-                ["allowed", figure(found.allowed_lsb)],
-                ["state, bytes of RAM", str(found.state_bytes)], ["constants, bytes of flash", str(found.table_bytes)]]
-        verdict = "passed" if found.passed else "FAILED"
-        print_table(f"{found.project} ({found.arithmetic}, {found.io} samples) on {found.target}: {verdict}",
-                    ["", "found"], rows)
-    return 0 if found.passed else 1
+        print_verification(found)
+        print_fits(boards, pedal.sample_rate_hz)
+    return int(not found.passed or (fits is not None and not boards[0].fits))

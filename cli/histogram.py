@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuralpedal.cli.console import bar
-from neuralpedal.contract.atomic import replacing
-from neuralpedal.contract.errors import DeviceError
+from neuralpedal.cli.picture import BLUE, GREEN, RED, png_figure
 from neuralpedal.device.profile import BlockTimes
 
 
@@ -36,19 +35,14 @@ def write_histogram_png(times: BlockTimes, title: str, path: Path) -> None:
     Raises:
         DeviceError: Matplotlib is not installed. OutputError: the file cannot be written.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise DeviceError(f"{path}: a picture needs Matplotlib; pip install 'neuralpedal[plot]'") from error
-    figure = Figure(figsize=(8, 4.5), dpi=120, layout="constrained")
-    axes = figure.subplots()
-    counts, edges = bins(times, 80)
-    axes.stairs(counts, edges, fill=True, color="#4c78a8")
-    axes.set_yscale("log")
-    for share, colour in ((50, "#54a24b"), (99, "#e45756")):
-        value = times.percentile(share)
-        axes.axvline(value, color=colour, label=f"p{share}: {value:.1f} µs ({value / times.deadline_us:.1%} of budget)")
-    axes.set(title=title, xlabel=f"µs per block (budget {times.deadline_us:.0f} µs)", ylabel="blocks")
-    axes.legend()
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png")
+    with png_figure(path, (8, 4.5)) as figure:
+        axes = figure.subplots()
+        counts, edges = bins(times, 80)
+        axes.stairs(counts, edges, fill=True, color=BLUE)
+        axes.set_yscale("log")
+        for share, colour in ((50, GREEN), (99, RED)):
+            value = times.percentile(share)
+            axes.axvline(value, color=colour,
+                         label=f"p{share}: {value:.1f} µs ({value / times.deadline_us:.1%} of budget)")
+        axes.set(title=title, xlabel=f"µs per block (budget {times.deadline_us:.0f} µs)", ylabel="blocks")
+        axes.legend()

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from neuralpedal.contract.atomic import replacing
+from neuralpedal.cli.picture import png_figure
 from neuralpedal.train.inspection.latency import LatencyEstimate
 from neuralpedal.train.inspection.levels import QUIET_RANGE_DB, Levels
 from neuralpedal.train.inspection.report import Inspection
@@ -14,16 +13,13 @@ _SHOWN_SAMPLES = 60
 
 
 def write_inspection_picture(path: Path, inspection: Inspection, title: str) -> None:
-    """Write a PNG of an inspection whose tracks could be compared. Raises OutputError."""
+    """Write a PNG of an inspection whose tracks could be compared. Raises as :func:`png_figure`."""
     assert inspection.latency and inspection.levels
-    figure = Figure(figsize=(12, 3.6), dpi=100, layout="constrained")
-    figure.suptitle(title)
-    response, drift, levels = figure.subplots(1, 3)
-    _response(response, inspection.latency)
-    _drift(drift, inspection.latency, inspection.sample_rate_hz)
-    _levels(levels, inspection.levels)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png")
+    with png_figure(path, (12, 3.6), title) as figure:
+        response, drift, levels = figure.subplots(1, 3)
+        _response(response, inspection.latency)
+        _drift(drift, inspection.latency, inspection.sample_rate_hz)
+        _levels(levels, inspection.levels)
 
 
 def _response(axes, latency: LatencyEstimate) -> None:  # type: ignore[no-untyped-def]

@@ -9,6 +9,7 @@ import click
 from neuralpedal.cli.console import figure, note, print_json, print_table, progress_bar, steps, warn
 from neuralpedal.cli.interruption import interruptible
 from neuralpedal.cli.quiet import quiet_tensorflow
+from neuralpedal.contract.errors import DeviceError
 from neuralpedal.contract.spec import FAMILIES
 
 INTERRUPTED = 130
@@ -106,13 +107,14 @@ def train_with_bar(session: Any) -> dict[str, Any]:
 
 def write_picture(path: Path, training: dict[str, Any]) -> None:
     """The training's picture, where Matplotlib is installed; an ornament must not fail a training."""
-    try:
-        from neuralpedal.cli.training_picture import write_training_picture
-    except ImportError:
-        note(f"no {path.name}: pip install 'neuralpedal[plot]'")
+    from neuralpedal.cli.training_picture import write_training_picture
+
+    if not training["history"]:
         return
-    if training["history"]:
+    try:
         write_training_picture(path, training)
+    except DeviceError as reason:
+        note(str(reason))
 
 
 def _print_result(result: dict[str, Any], out: Path) -> None:

@@ -27,7 +27,6 @@ from neuralpedal.contract.integer_kernels import IntegerKernels
 from neuralpedal.contract.signal_chain import BIASES, KERNELS, RECURRENTS, STATE_C, STATE_H
 from neuralpedal.contract.tflite_file import OperatorView, TensorView, TfliteFile
 
-_GATE_SCALE = np.float32(2.0**-12)
 _GATE_INTEGER_BITS = 3
 
 
@@ -60,8 +59,8 @@ class IntegerLstm:
         # The zero points of input and hidden state are folded into the biases, as the kernel does.
         self._input_bias = np.concatenate([_values(bias) for bias in biases]) - source.zero_point * _sums(self._kernel)
         self._hidden_bias = -self._hidden.zero_point * _sums(self._recurrent)
-        self._input_share = kernels.rescale_gates(*_gate_multipliers(matrices, source, h))
-        self._hidden_share = kernels.rescale_gates(*_gate_multipliers(recurrents, self._hidden, h))
+        self._input_share = kernels.rescale_gates(*_gate_multipliers(matrices, source, h, kernels))
+        self._hidden_share = kernels.rescale_gates(*_gate_multipliers(recurrents, self._hidden, h, kernels))
         self._output = QuantizedMultiplier(*quantize_multiplier(kernels.hidden_factor(self._hidden.scale)))
         integer_bits = _cell_integer_bits(file, file.tensors[operator.inputs[STATE_C]], kernels.max_cell_integer_bits)
         self._divide = kernels.divide(np.repeat([15 + integer_bits, 15], h))
@@ -134,8 +133,7 @@ class IntegerHead:
         self._kernel = _stacked([kernel])
         bias = _constant(file, operator.inputs[2], kernels.bias, (1,))
         self._bias = _values(bias) - source.zero_point * _sums(self._kernel)
-        # float32 product, then a float64 quotient: the order in which the kernel computes it.
-        factor = float(np.float32(source.scale) * kernel.scales[0]) / self._target.scale
+        factor = source.scale * float(kernel.scales[0]) / self._target.scale
         self._rescale = kernels.rescale_head(*quantize_multiplier(factor))
 
     def process(self, signal: Integers) -> Integers:
@@ -167,15 +165,12 @@ class IntegerAdd:
         return saturate(scaled, self._limits.min, self._limits.max)
 
 
-def _gate_multipliers(matrices: list[TensorView], source: AffineCode, hidden_size: int) -> list[NDArray[np.int64]]:
-    """Multiplier and shift of every column of the stacked gates."""
-    pairs = [quantize_multiplier(float(_gate_factor(matrix, source))) for matrix in matrices]
+def _gate_multipliers(matrices: list[TensorView], source: AffineCode, hidden_size: int,
+                      kernels: IntegerKernels) -> list[NDArray[np.int64]]:
+    """Multiplier and shift of every column of the stacked gates, from the accumulator to Q3.12."""
+    scale = np.float32(source.scale)
+    pairs = [quantize_multiplier(kernels.gate_factor(scale, matrix.scales[0])) for matrix in matrices]
     return [np.repeat(column, hidden_size) for column in zip(*pairs, strict=True)]
-
-
-def _gate_factor(matrix: TensorView, source: AffineCode) -> np.float32:
-    """From the accumulator to Q3.12, in float32 as the kernel computes it."""
-    return np.float32(matrix.scales[0] * np.float32(source.scale) / _GATE_SCALE)
 
 
 def _matmul(rows: Integers, matrix: NDArray[np.float64]) -> Integers:

@@ -4,13 +4,14 @@ Simulated (simulation.py), because a file cannot round in one place only. So eve
 all places is from the file itself, measured on the same samples.
 """
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from neuralpedal.contract.arithmetic import Arithmetic, LayerArithmetic
 from neuralpedal.contract.metrics import esr
 from neuralpedal.contract.weights import NetworkWeights
 from neuralpedal.convert.budget_advice import advice
+from neuralpedal.convert.narrow_formats import NARROW_SCHEMES, measure_narrow_formats, remark
 from neuralpedal.convert.schemes import PreparedScheme
 from neuralpedal.convert.simulation import Float, answer, choose_excerpt, head_signal
 from neuralpedal.convert.source import ConversionSource, Signal
@@ -36,7 +37,8 @@ class ErrorBudgets:
         """The budget of a scheme whose file gave ``wet`` (T,); None where the excerpt is silent.
 
         Keys: ``terms`` (ESR by name of ``TERMS``), ``sum`` of them, ``together``, ``measured`` on the same samples,
-        ``gap`` = (together − measured) / measured (None where nothing was measured), ``advice``, ``seconds`` of audio.
+        ``gap`` = (together − measured) / measured (None where nothing was measured), ``advice``, ``seconds`` of audio,
+        ``narrow_formats`` (None for schemes that choose their formats): shares as in narrow_formats.py, and ``remark``.
         """
         places = self._excerpt.places.ravel()
         if not self._float().any() or not self._float_wet[places].any():
@@ -49,8 +51,14 @@ class ErrorBudgets:
             "terms": terms, "sum": sum(terms.values()), "together": together, "measured": measured,
             "gap": (together - measured) / measured if measured else None,
             "advice": advice(prepared.scheme, terms, measured, self._weights.spec.kind.has_frame, together),
-            "seconds": round(len(places) / rate_hz, 2),
+            "seconds": round(len(places) / rate_hz, 2), "narrow_formats": self._narrow_formats(prepared, terms),
         }
+
+    def _narrow_formats(self, prepared: PreparedScheme, terms: dict[str, float]) -> dict[str, Any] | None:
+        if prepared.scheme not in NARROW_SCHEMES:
+            return None
+        found = measure_narrow_formats(self._weights, prepared.arithmetic, self._excerpt)
+        return {**asdict(found), "remark": remark(prepared.scheme, found, terms, self._weights.spec.kind.has_frame)}
 
     def _term(self, prepared: PreparedScheme, term: str) -> float:
         if term == "weights":

@@ -138,7 +138,7 @@ def runtime_text(name: str) -> str:
 
 def _contents(file: TfliteFile, code: GeneratedCode, request: CodeRequest, target: Target,
               golden_s: float) -> dict[str, bytes]:
-    names = {*SHARED_RUNTIME_FILES, *code.runtime_files, target.harness, *target.link}
+    names = {*SHARED_RUNTIME_FILES, *code.runtime_files, target.harness, *target.harness_files, *target.link}
     texts = {name: runtime_text(name) for name in names if not name.startswith("-")}
     texts[MODEL_HEADER], texts[MODEL_SOURCE] = model_header(file, code, request), model_source(code, request)
     contents = {name: text.encode() for name, text in texts.items()}

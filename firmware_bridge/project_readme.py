@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from neuralpedal.contract.manifest import Manifest
+from neuralpedal.firmware_bridge.emulator import emulator_command
 from neuralpedal.firmware_bridge.target import Target
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ def project_readme(project: "Project", target: Target, manifest: Manifest, comma
     spec = manifest.network
     sample = {"float": "float", "int16": "int16_t"}[project.io]
     kernels = f", arithmetic of {project.kernels}" if project.kernels else ""
-    build = " ".join([target.compiler[0], *target.flags, *project.sources, target.harness, "-o pedal"])
     return f"""# {project.name}: a pedal in C99
 
 {spec.label}, scheme {manifest.scheme}{kernels}, {spec.sample_rate_hz} Hz, samples of type `{sample}`.
@@ -44,11 +44,21 @@ that float samples are rounded as the reference rounds them.
 builds it for `{project.target}` ({target.description}), plays `golden_in.bin` and compares with
 `golden_out.bin` (bare samples, little-endian). By hand:
 
-    {build}
-    ./pedal golden_in.bin out.bin 48 && cmp out.bin golden_out.bin
-
+{_by_hand(project, target)}
 ## Flash it
 
 This folder holds a library, not an image: put the files named above into your board's project and call
 `pedal_process` from its audio callback, at {spec.sample_rate_hz} Hz. docs/firmware.md of neuralpedal goes through it.
 """
+
+
+def _by_hand(project: "Project", target: Target) -> str:
+    """The commands that verify runs, indented."""
+    helpers = [name for name in target.harness_files if name.endswith(".c")]
+    build = " ".join([target.compiler[0], *target.flags, *project.sources, target.harness, *helpers, *target.link,
+                      "-o pedal"])
+    if target.machine:
+        run = " ".join(emulator_command(target.machine, "pedal", "golden_in.bin", "golden_out.bin"))
+    else:
+        run = " ".join([*target.runner, "./pedal golden_in.bin out.bin 48 && cmp out.bin golden_out.bin"])
+    return f"    {build}\n    {run}\n"

@@ -23,6 +23,8 @@ class Target:
         runner: what the program is started with, such as an emulator and its options; nothing where it runs by itself.
         runner_packages: Debian packages of the runner.
         link: further flags and files (of the runtime) for linking.
+        harness_files: of the runtime, that the harness needs besides.
+        machine: of an emulated microcontroller, QEMU's name; None where the program runs as a process.
         options: what else the target's file says, for whoever reads it.
     """
 
@@ -35,6 +37,8 @@ class Target:
     runner: tuple[str, ...] = ()
     runner_packages: tuple[str, ...] = ()
     link: tuple[str, ...] = ()
+    harness_files: tuple[str, ...] = ()
+    machine: str | None = None
     options: dict[str, Any] | None = None
 
 

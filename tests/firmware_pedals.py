@@ -1,11 +1,13 @@
 """Random networks as ``.tflite`` pedals, their C compiled for this machine, and what it must give."""
 
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from neuralpedal.contract.fixed_point import round_half_away
 from neuralpedal.contract.manifest import Manifest
@@ -24,6 +26,16 @@ from neuralpedal.firmware_bridge.project import Project, write_project
 from signals import plucks
 
 IRREGULAR = (5, 64, 1, 190, 17)
+
+
+def need(*programs: str) -> None:
+    """Skip a test, or fail it where CI must have everything, without these."""
+    missing = [program for program in programs if not shutil.which(program)]
+    if missing:
+        message = f"no {missing[0]} (.ci/system-packages --firmware)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from neuralpedal.convert.schemes import PreparedScheme, schemes_for
 from neuralpedal.convert.source import ConversionSource, Take
 from signals import plucks
 
-KEYS = {"terms", "sum", "together", "measured", "gap", "advice", "seconds"}
+KEYS = {"terms", "sum", "together", "measured", "gap", "advice", "seconds", "narrow_formats"}
 
 
 def source_of(weights: NetworkWeights) -> ConversionSource:

@@ -1,7 +1,5 @@
 """The C of a pedal is its reference, in every bit where arithmetic is integers: any network, block, compiler, CPU."""
 
-import os
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from captures import read_guitarml, read_nam_lstm, read_seed_model
-from firmware_pedals import IRREGULAR, Wanted, compile_pedal, trying_audio, write_pedal
+from firmware_pedals import IRREGULAR, Wanted, compile_pedal, need, trying_audio, write_pedal
 from neuralpedal.contract.affine import code_of
 from neuralpedal.contract.audio import read_recording
 from neuralpedal.contract.metrics import esr
@@ -34,15 +32,6 @@ GOLDEN = Path(__file__).parent / "golden"
 # Schemes as firmware_pedals names them, and whose arithmetic they are played in.
 INTEGER_ARITHMETICS = (("w8a16", None), ("w8a8", "litert"), ("w8a8", "tflm"), ("coarse-fine", "tflm"),
                        ("tflm16x8", None))
-
-
-def need(*programs: str) -> None:
-    missing = [program for program in programs if not shutil.which(program)]
-    if missing:
-        message = f"no {missing[0]} (.ci/system-packages --firmware)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
 
 
 @settings(deadline=None, max_examples=16)

@@ -19,6 +19,7 @@ from neuralpedal.contract.fixed_point import (
     sigmoid_table,
     tanh_table,
 )
+from neuralpedal.contract.integer_kernels import Rescaling, rescale_once, rescale_twice, rescale_wide
 
 INT32 = st.integers(-(2**31), 2**31 - 1)
 SMALL_INT32 = st.integers(-(2**24), 2**24)
@@ -85,6 +86,15 @@ def test_a_high_product_saturates_only_minus_one_times_minus_one(a: int, b: int)
                                                (0.49999999999999994, 0.0), (0.0, 0.0)])
 def test_halves_round_away_from_zero(value: float, wanted: float) -> None:
     assert round_half_away(value) == wanted
+
+
+@pytest.mark.parametrize(("rescaling", "most"), [(rescale_twice, 30), (rescale_once, 30), (rescale_wide, 7)])
+def test_a_shift_that_no_kernel_can_do_is_refused_before_it_plays(rescaling: Rescaling, most: int) -> None:
+    assert rescaling(2**30, -31)(np.array([1])) == rescaling(2**30, 0)(np.array([0])) == 0
+    rescaling(2**30, most)
+    for shift in (-32, most + 1, 133):
+        with pytest.raises(ValueError, match="is outside 2"):
+            rescaling(2**30, shift)
 
 
 def test_the_sigmoid_table_is_the_sigmoid_to_a_few_steps_of_16_bits() -> None:

@@ -22,7 +22,7 @@ GOLDEN = Path(__file__).parent / "golden"
 BUDGET = {"terms": {"weights": 1e-5, "input_code": 3e-3, "hidden_state": 2e-4, "gate_saturation": 0.0,
                     "cell_format": 1e-6, "output_code": 1e-4},
           "sum": 3.3e-3, "together": 3.4e-3, "measured": 3.5e-3, "gap": -0.0286,
-          "advice": "The input code is to blame."}
+          "advice": "The input code is to blame.", "narrow_formats": {"remark": "The formats are narrow."}}
 # In place of a person's luck: every X of the blind test is A.
 ALWAYS_A = "crypto.getRandomValues = (array) => array.fill(0);"
 
@@ -234,7 +234,7 @@ def test_every_control_has_a_name(opened: Any) -> None:
 def test_text_of_others_is_text_and_the_budget_and_the_limit_cycle_are_shown(page: Path) -> None:
     html = page.read_text()
     assert "a &lt;toy&gt;" in html and "&lt;b&gt;audible" in html and "<b>audible" not in html
-    assert "The input code is to blame." in html and "−2.86 % off" in html
+    assert "The input code is to blame." in html and "−2.86 % off" in html and "The formats are narrow." in html
     assert "−71.2" in html and '<td class="warning">yes</td>' in html and "would take 99 s here" in html
 
 

@@ -5,24 +5,29 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 from neuralpedal.contract.errors import SpecError
-from neuralpedal.contract.fixed_point import INT16_MAX, INT16_MIN
+from neuralpedal.contract.fixed_point import INT16_MAX, INT16_MIN, quantize_multiplier
+from neuralpedal.contract.integer_kernels import kernels_of
 from neuralpedal.contract.interpolated_activations import sigmoid_by_lines, tanh_by_lines
 from neuralpedal.contract.manifest import Manifest
 from neuralpedal.contract.metrics import esr
 from neuralpedal.contract.reference import ReferenceNetwork
 from neuralpedal.contract.reference_int8 import open_int8_reference
+from neuralpedal.contract.reference_int8_layers import IntegerHead
 from neuralpedal.contract.spec import make_spec
-from neuralpedal.contract.tflite_file import TfliteFile, read_tflite
+from neuralpedal.contract.tflite_file import TfliteFile, parse_tflite, read_tflite
 from neuralpedal.contract.weights import NetworkWeights, random_weights
 from neuralpedal.convert.calibration import calibrate
+from neuralpedal.convert.float_graph import head_options
 from neuralpedal.convert.int8_graph import build_w8a8
 from neuralpedal.convert.int16_graph import audio_grid, build_tflm16x8, cell_scale
+from neuralpedal.convert.tflite_writer import Quantization, TfliteWriter
 from neuralpedal.convert.weight_quantization import quantize_per_matrix
 from signals import RATE_HZ, plucks
 
-pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel for this machine")
+runtime = pytest.importorskip("tflite_micro", reason="tflite-micro has no wheel for this machine").runtime
 tflm = pytest.importorskip("tflm_player")
 
 # Layers, hidden size, skip, spread of the random weights (wide ones saturate gates and cells).
@@ -88,6 +93,37 @@ def test_kernels_of_an_unknown_interpreter_are_refused(tmp_path):
 def test_tflm16x8_has_no_kernels_in_litert(tmp_path):
     with pytest.raises(SpecError, match="tflm16x8 has no integer kernels of litert"):
         open_int8_reference(integer_file(tmp_path, network(1, 3, True, 0.4), "tflm16x8"), "litert")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_dense_layer_whose_sum_is_nearly_halfway_rounds_as_the_product_of_float64_scales(seed, tmp_path):
+    rng = np.random.default_rng(seed)
+    kernels, inputs, weights = kernels_of("w8a8", "tflm"), np.arange(-128, 128), np.arange(-127, 128)
+    decisive: list = []
+    while not decisive:
+        dry, kernel = rng.uniform(0.003, 0.01, 2).astype(np.float32)
+        wet = np.float32(dry * rng.uniform(0.3, 0.6))
+        factors = float(dry) * float(kernel) / float(wet), float(dry * kernel) / float(wet)
+        exact, single = (kernels.rescale_head(*quantize_multiplier(factor))(np.outer(inputs, weights))
+                         for factor in factors)
+        decisive = np.argwhere((exact != single) & (np.abs(exact) < 127)).tolist()
+    place, column = decisive[0]
+    writer = TfliteWriter("dense")
+    grids = {"dry": dry, "kernel": kernel, "bias": dry * kernel, "wet": wet}
+    dry_, kernel_, bias_, wet_ = (Quantization((float(scale),), (0,)) for scale in grids.values())
+    tensors = [writer.activation("dry", (1, 1), np.int8, dry_),
+               writer.constant("kernel", np.array([[weights[column]]], np.int8), kernel_),
+               writer.constant("bias", np.zeros(1, np.int32), bias_)]
+    output = writer.activation("wet", (1, 1), np.int8, wet_)
+    writer.operator(schema.BuiltinOperator.FULLY_CONNECTED, 5, tensors, [output], head_options())
+    model = writer.finish([tensors[0]], [output], {})
+    file = parse_tflite(tmp_path, model)
+    wanted = IntegerHead(file, file.operators[0], 1, kernels).process(np.array([[inputs[place]]]))
+    assert wanted == exact[place, column] != single[place, column]
+    interpreter = runtime.Interpreter.from_bytes(model, arena_size=1 << 16)
+    interpreter.set_input(np.array([[inputs[place]]], np.int8), 0)
+    interpreter.invoke()
+    assert interpreter.get_output(0)[0, 0] == wanted[0]
 
 
 def on_gate_grids(weights: NetworkWeights) -> NetworkWeights:

@@ -152,6 +152,47 @@ def test_a_resumed_training_of_another_family_equals_one_that_was_never_interrup
     assert resumed.digest() == whole.digest()
 
 
+def test_a_training_that_is_killed_in_the_middle_of_an_epoch_goes_on_from_there(
+    pair_paths: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = _recipe(3, streams=2)
+    _train(pair_paths, tmp_path / "whole", recipe)
+    monkeypatch.setattr("neuralpedal.train.trainer.SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    session = prepare_session(*pair_paths, tmp_path / "run", recipe)
+    places: list[tuple[int, int]] = []
+
+    class KilledError(Exception):
+        """A process that is killed writes nothing more."""
+
+    def kill(progress: Any) -> None:
+        state = session.trainer.state
+        places.append((state.epoch, state.batch))
+        if state.batch == 7 and state.epoch == 1:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        session.train(kill)
+    resumed = prepare_session(*pair_paths, tmp_path / "run", recipe, resume=True)
+    assert (resumed.trainer.state.epoch, resumed.trainer.state.batch) == places[-2] == (1, 6)
+    resumed.train(lambda progress: None)
+    weights = [load_model(tmp_path / name / "model.keras").network_weights().digest() for name in ("run", "whole")]
+    assert weights[0] == weights[1]
+
+
+def test_ctrl_c_loses_no_batch(pair_paths: tuple[Path, Path], tmp_path: Path) -> None:
+    session = prepare_session(*pair_paths, tmp_path / "run", _recipe(50))
+    batches = session.trainer._sampler.batches_per_epoch
+
+    def stop(progress: Any) -> None:
+        if session.trainer.state.epoch == 1 and session.trainer.state.batch == batches // 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        session.train(stop)
+    resumed = prepare_session(*pair_paths, tmp_path / "run", _recipe(50), resume=True)
+    assert (resumed.trainer.state.epoch, resumed.trainer.state.batch) == (1, batches // 2)
+
+
 def test_an_interrupt_before_the_first_validation_still_keeps_a_model(
     pair_paths: tuple[Path, Path], tmp_path: Path
 ) -> None:

@@ -23,15 +23,18 @@ class TrainingState:
     """All that changes while training.
 
     Attributes:
-        epoch: epochs done. elapsed_s: wall time of the loop so far, over all sessions.
+        epoch: epochs done. batch: batches done of the next one.
+        elapsed_s: wall time of the loop so far, over all sessions.
         learning_rate_scale: lowered when a step went wrong.
         on_grid: the best weights are on the int8 grid.
-        weights, best_weights, optimizer: arrays in Keras's order.
+        weights, optimizer: where to go on, arrays in Keras's order. good_weights, good_optimizer: of the last
+            validation, where a step that went wrong goes back to. best_weights: of the best validation.
         rng: state of NumPy's bit generator.
         history: one row per validation.
     """
 
     epoch: int = 0
+    batch: int = 0
     elapsed_s: float = 0.0
     learning_rate_scale: float = 1.0
     best_esr: float = float("inf")
@@ -41,9 +44,11 @@ class TrainingState:
     weights: list[np.ndarray] = field(default_factory=list)
     best_weights: list[np.ndarray] = field(default_factory=list)
     optimizer: list[np.ndarray] = field(default_factory=list)
+    good_weights: list[np.ndarray] = field(default_factory=list)
+    good_optimizer: list[np.ndarray] = field(default_factory=list)
 
 
-_LISTS = ("weights", "best_weights", "optimizer")
+_LISTS = ("weights", "best_weights", "optimizer", "good_weights", "good_optimizer")
 
 
 def write_checkpoint(path: Path, state: TrainingState, fingerprint: str) -> None:

@@ -1,7 +1,7 @@
 """One training from two files to a run folder, interruptible at any moment.
 
 The folder is complete after every validation: ``model.keras`` is the best network so far, ``training.json`` says how
-far it came, ``checkpoint.npz`` is where ``--resume`` goes on.
+far it came, ``checkpoint.npz`` is where ``--resume`` goes on (written once a minute as well).
 """
 
 import hashlib
@@ -78,11 +78,12 @@ class TrainingSession:
             self.trainer.run(watch, self._save)
         except KeyboardInterrupt:
             self._finish("interrupted")
+            write_checkpoint(self.run.checkpoint, self.trainer.state, self.fingerprint)
             raise
         return self._finish("finished")
 
     def _save(self, state: TrainingState) -> None:
-        """After a validation: the checkpoint always, the model when it is a new best."""
+        """The checkpoint always, the model when a validation found a new best."""
         if self.trainer.improved:
             save_model(self.trainer.best_model(), self.run.model)
         # The checkpoint comes last: where it stands, all that a killed training leaves behind is there.

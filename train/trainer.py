@@ -29,6 +29,8 @@ VALIDATION_LANES = 32
 VALIDATION_WARM_UP_SAMPLES = 4096
 SAMPLES_BETWEEN_VALIDATIONS = 12_000_000
 """Short takes have short epochs: validating after each would cost more than training."""
+SECONDS_BETWEEN_CHECKPOINTS = 60.0
+"""What a power cut may cost: an epoch of long frames takes minutes."""
 DERAILED = 5.0
 """A validation this many times worse than the best so far: steps were too large, and units may be stuck at ±1 for good.
 A training that goes well stays within a factor of three."""
@@ -93,39 +95,65 @@ class Trainer:
         self._compile()
         self._last_esr = self.state.history[-1]["esr_validation"] if self.state.history else math.inf
 
-    def run(self, watch: Watcher, validated: Callable[[TrainingState], None]) -> None:
-        """Train until the budget is spent; ``validated`` is called after every validation, to save.
+    def run(self, watch: Watcher, checkpoint: Callable[[TrainingState], None]) -> None:
+        """Train until the budget is spent; ``checkpoint`` is called to save, after validations and once a minute.
 
-        KeyboardInterrupt passes through; ``self.state`` then holds the last validation's state, or, when there was
-        none yet, the network as it is.
+        KeyboardInterrupt passes through. Raised by ``watch`` it loses nothing: ``self.state`` is then where training
+        stands. Raised elsewhere, it is where the last checkpoint was. It holds a network even before any validation.
         """
         try:
-            self._run(watch, validated)
+            self._run(watch, checkpoint)
         except KeyboardInterrupt:
             if not self.state.best_weights:
                 self._validate(loss=0.0, fraction=0.0)
             raise
 
-    def _run(self, watch: Watcher, validated: Callable[[TrainingState], None]) -> None:
-        begun, before, trained, loss, fraction = time.monotonic(), self.state.elapsed_s, 0, 0.0, 0.0
+    def _run(self, watch: Watcher, checkpoint: Callable[[TrainingState], None]) -> None:
+        begun, before, trained = time.monotonic(), self.state.elapsed_s, 0
         batch_samples = self.recipe.streams * self.recipe.chunks_per_segment * self.recipe.chunk_samples
-        while not self._spent(before + time.monotonic() - begun):
-            for index in range(self._sampler.batches_per_epoch):
-                elapsed = before + time.monotonic() - begun
-                fraction = self._fraction(self.state.epoch + index / self._sampler.batches_per_epoch, elapsed)
-                if fraction >= 1.0:
-                    break
-                self._choose_grid(fraction)
-                loss = self._train_batch(self._learning_rate(fraction))
-                trained += batch_samples
+        saved, fraction = begun, self._fraction(before)
+        while fraction < 1.0:
+            self._choose_grid(fraction)
+            loss = self._train_batch(self._learning_rate(fraction))
+            self._count_batch()
+            trained += batch_samples
+            try:
                 watch(Progress(fraction, self.state.epoch, loss, self._last_esr, self.state.best_esr,
                                trained / (time.monotonic() - begun)))
-            self.state.epoch += 1
-            self.state.elapsed_s = before + time.monotonic() - begun
-            if self.state.epoch % self._epochs_between_validations == 0 or self._spent(self.state.elapsed_s):
-                self._validate(loss, fraction)
-                if self.state.best_weights:
-                    validated(self.state)
+            except KeyboardInterrupt:
+                self._keep(before + time.monotonic() - begun)
+                if self._is_time_to_validate():
+                    self._validate(loss, fraction)
+                raise
+            elapsed_s = before + time.monotonic() - begun
+            trained_at, fraction = fraction, self._fraction(elapsed_s)
+            if fraction >= 1.0 or self._is_time_to_validate():
+                self.state.elapsed_s = elapsed_s
+                self._validate(loss, trained_at)
+            elif time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
+                self.improved = False
+                self._keep(elapsed_s)
+            else:
+                continue
+            if self.state.weights:
+                checkpoint(self.state)
+            saved = time.monotonic()
+
+    def _count_batch(self) -> None:
+        self.state.batch += 1
+        if self.state.batch == self._sampler.batches_per_epoch:
+            self.state.epoch, self.state.batch = self.state.epoch + 1, 0
+
+    def _is_time_to_validate(self) -> bool:
+        return self.state.batch == 0 and self.state.epoch % self._epochs_between_validations == 0
+
+    def _keep(self, elapsed_s: float) -> None:
+        """Note where training stands, between two batches."""
+        state = self.state
+        state.elapsed_s = elapsed_s
+        state.weights = [np.array(variable) for variable in self.model.weights]
+        state.optimizer = [np.array(variable) for variable in self._optimizer.variables]
+        state.rng = dict(self._rng.bit_generator.state)
 
     def best_model(self) -> PedalModel:
         """A network of its own with the weights of the best validation.
@@ -152,14 +180,12 @@ class Trainer:
             self.model.view_matrices(on_grid if wanted else tf.convert_to_tensor)
             self._compile()
 
-    def _fraction(self, epoch: float, elapsed_s: float) -> float:
+    def _fraction(self, elapsed_s: float) -> float:
+        """How much of the budget is spent, 0…1."""
         if self.recipe.minutes:
             return min(1.0, elapsed_s / (60.0 * self.recipe.minutes))
         assert self.recipe.epochs
-        return min(1.0, epoch / self.recipe.epochs)
-
-    def _spent(self, elapsed_s: float) -> bool:
-        return self._fraction(self.state.epoch, elapsed_s) >= 1.0
+        return min(1.0, (self.state.epoch + self.state.batch / self._sampler.batches_per_epoch) / self.recipe.epochs)
 
     def _learning_rate(self, fraction: float) -> float:
         high, low = self.recipe.learning_rate, self.recipe.final_learning_rate
@@ -190,14 +216,14 @@ class Trainer:
     def _roll_back(self) -> None:
         """Go back to the last good weights at half the rate, onwards through other segments."""
         self.state.learning_rate_scale *= 0.5
-        if self.state.weights:
-            self._load(self.state.weights, self.state.optimizer)
-            self.state.rng = dict(self._rng.bit_generator.state)
+        if self.state.good_weights:
+            self._load(self.state.good_weights, self.state.good_optimizer)
         else:
             keras.utils.set_random_seed(self.recipe.seed)
             fresh = build_model(self.model.spec)
             self._load([np.array(w) for w in fresh.weights],
                        [np.zeros(v.shape, v.dtype) for v in self._optimizer.variables])
+        self._keep(self.state.elapsed_s)
 
     def _validate(self, loss: float, fraction: float) -> None:
         dry, state = tf.constant(self._validation_dry[:, :, np.newaxis]), self.state
@@ -208,9 +234,8 @@ class Trainer:
             self.improved = False
             self._roll_back()
             return
-        state.weights = [np.array(variable) for variable in self.model.weights]
-        state.optimizer = [np.array(variable) for variable in self._optimizer.variables]
-        state.rng = dict(self._rng.bit_generator.state)
+        self._keep(state.elapsed_s)
+        state.good_weights, state.good_optimizer = state.weights, state.optimizer
         # The first network on the grid replaces the best free one, whose int8 form would be worse than it looks.
         if self._on_grid != state.on_grid or self._last_esr < state.best_esr:
             state.best_esr, state.on_grid = self._last_esr, self._on_grid
@@ -227,6 +252,9 @@ class Trainer:
         return self._on_grid == self.state.on_grid and self._last_esr > DERAILED * self.state.best_esr
 
     def _restore(self, state: TrainingState) -> None:
+        if state.best_weights and not state.good_weights:
+            # Checkpoints were written after validations only, once, and held no such lists.
+            state.good_weights, state.good_optimizer = state.weights, state.optimizer
         self._load(state.weights, state.optimizer)
         self._rng.bit_generator.state = state.rng
 

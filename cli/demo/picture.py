@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.mlab import specgram
 from numpy.typing import NDArray
 
-from neuralpedal.contract.atomic import replacing
+from neuralpedal.cli.picture import png_figure
 
 Signal = NDArray[np.float32]
 
@@ -18,19 +17,16 @@ _FLOOR_DB = -110.0
 
 
 def write_picture(path: Path, wet: Signal, schemes: dict[str, Signal], sample_rate_hz: int, title: str) -> None:
-    """Write a PNG of the real pedal ``wet`` (T,) beside each scheme's output (T,). Raises OutputError."""
-    figure = Figure(figsize=(12, 3.2 + 2.4 * len(schemes)), dpi=100, layout="constrained")
-    figure.suptitle(title)
-    rows = figure.subplots(1 + len(schemes), 2, width_ratios=(1, 1))
-    window = _loudest_window(wet, round(_WAVEFORM_MS * 1e-3 * sample_rate_hz))
-    excerpt = _loudest_window(wet, min(len(wet), round(_SPECTROGRAM_S * sample_rate_hz)))
-    _spectrogram(rows[0, 1], wet[excerpt], sample_rate_hz, "pedal")
-    _waveform(rows[0, 0], wet, schemes, window, sample_rate_hz)
-    for (name, output), (left, right) in zip(schemes.items(), rows[1:], strict=True):
-        _spectrogram(left, output[excerpt], sample_rate_hz, name)
-        _spectrogram(right, (output - wet)[excerpt], sample_rate_hz, f"{name}: error")
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png")
+    """Write a PNG of the real pedal ``wet`` (T,) beside each scheme's output (T,). Raises as png_figure."""
+    with png_figure(path, (12, 3.2 + 2.4 * len(schemes)), title) as figure:
+        rows = figure.subplots(1 + len(schemes), 2, width_ratios=(1, 1))
+        window = _loudest_window(wet, round(_WAVEFORM_MS * 1e-3 * sample_rate_hz))
+        excerpt = _loudest_window(wet, min(len(wet), round(_SPECTROGRAM_S * sample_rate_hz)))
+        _spectrogram(rows[0, 1], wet[excerpt], sample_rate_hz, "pedal")
+        _waveform(rows[0, 0], wet, schemes, window, sample_rate_hz)
+        for (name, output), (left, right) in zip(schemes.items(), rows[1:], strict=True):
+            _spectrogram(left, output[excerpt], sample_rate_hz, name)
+            _spectrogram(right, (output - wet)[excerpt], sample_rate_hz, f"{name}: error")
 
 
 def _loudest_window(signal: Signal, length: int) -> slice:

@@ -149,11 +149,14 @@ def _train_stream(cell: StreamingCell, segments: Segments, seed: int, folder: Ce
     trainer = Trainer(stream_recipe(cell, seed), cell.spec, _split(segments), cell.id, _kept_state(folder))
 
     def judge_if_due(state: TrainingState) -> None:
+        # After validations alone: checkpoints between them come by the clock, and results must not depend on that.
+        if state.batch or not state.history or state.history[-1]["epoch"] != state.epoch:
+            return
         wanted = judge_at.is_due(state.epoch)
         if wanted is not None:
             judge_at(wanted, state.epoch, trainer.best_model(), state.epoch / cell.epochs[-1])
 
-    def validated(state: TrainingState) -> None:
+    def keep(state: TrainingState) -> None:
         write_checkpoint(folder.checkpoint, state, folder.fingerprint)
         judge_if_due(state)
 
@@ -162,7 +165,7 @@ def _train_stream(cell: StreamingCell, segments: Segments, seed: int, folder: Ce
 
     # An earlier session may have been stopped while it was judging.
     judge_if_due(trainer.state)
-    trainer.run(told, validated)
+    trainer.run(told, keep)
     return {"kernel": trainer.kernel, "training_seconds": round(trainer.state.elapsed_s, 3),
             "history": trainer.state.history}
 

@@ -1,0 +1,140 @@
+"""What pedals of several sizes take on emulated Cortex-Ms: instructions per sample, flash, RAM and stack.
+
+    python benchmarks/firmware.py
+    python benchmarks/firmware.py --costs firmware_bridge/costs.yaml      (about five minutes)
+
+Weights are random: no kernel's time depends on them. Integer networks play int16 samples, float ones float samples.
+Instructions are counted in blocks of 48 samples, flash and RAM without start-up code. Exits 1 when a target is missed.
+The second form fits the polynomials that `neuralpedal firmware verify` estimates other sizes and boards with.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from neuralpedal.contract.atomic import write_json, write_text
+from neuralpedal.contract.errors import FirmwareError
+from neuralpedal.firmware_bridge.emulated_target import emulate
+from neuralpedal.firmware_bridge.golden import GOLDEN_IN, GOLDEN_OUT
+from neuralpedal.firmware_bridge.project import write_project
+from neuralpedal.firmware_bridge.target import load_target
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+from firmware_pedals import Wanted, write_pedal
+
+SCHEMES = ("float32", "w8", "w8a16", "w8a8")
+SIZES = (8, 12, 16, 20, 24, 32, 40)
+FITTED_SIZES = (4, 8, 12, 16, 24, 32, 40)
+FITTED_TARGETS = ("cortex-m7", "cortex-m4", "cortex-m33", "cortex-m3", "cortex-m0plus")
+INTEGER_SCHEMES = ("w8a16", "w8a8", "tflm16x8")
+TARGETS = {("cortex-m7", "w8a16", 16): 5000, ("cortex-m7", "w8a8", 16): 4500, ("cortex-m7", "float32", 16): 6000,
+           ("cortex-m7", "w8a16", 8): 2000}
+"""Instructions per sample, at most."""
+
+_AUDIO_S = 0.05
+
+
+@dataclass(frozen=True)
+class Row:
+    """One pedal on one target."""
+
+    target: str
+    scheme: str
+    num_layers: int
+    hidden_size: int
+    instructions_per_sample: float
+    flash_bytes: int
+    ram_bytes: int
+    stack_bytes: int
+    difference_lsb: float
+
+
+def measure(target: str, scheme: str, num_layers: int, hidden_size: int) -> Row:
+    """Generate, build, play."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        write_pedal(place / "pedal.tflite", Wanted(scheme, hidden_size, num_layers))
+        project = write_project(place / "pedal.tflite", place / "project", target, golden_s=_AUDIO_S,
+                                io="int16" if scheme in INTEGER_SCHEMES else "float")
+        (place / "build").mkdir()
+        found = emulate(project, load_target(target), project.folder / GOLDEN_IN, project.folder / GOLDEN_OUT,
+                        place / "build")
+    instructions, stack_bytes = found.playing.instructions_per_sample, found.playing.stack_bytes
+    if found.faults(project) or instructions is None or stack_bytes is None:
+        raise FirmwareError(f"{target}, {scheme}, {hidden_size}: {'; '.join(found.faults(project)) or 'not counted'}")
+    return Row(target, scheme, num_layers, hidden_size, instructions, found.footprint.flash_bytes,
+               found.footprint.ram_bytes, stack_bytes, found.playing.difference_lsb)
+
+
+def print_row(row: Row) -> bool:
+    """Print a row; whether its target is met."""
+    limit = TARGETS.get((row.target, row.scheme, row.hidden_size)) if row.num_layers == 1 else None
+    missed = limit is not None and row.instructions_per_sample > limit
+    verdict = "" if limit is None else f"  target {limit:,}: {'MISSED' if missed else 'met'}"
+    print(f"{row.target:14}{row.scheme:9}{row.num_layers}x{row.hidden_size:<4}{row.instructions_per_sample:10,.0f}"
+          f"{row.flash_bytes:10,}{row.ram_bytes:8,}{row.stack_bytes:8,}{row.difference_lsb:10.4f}{verdict}", flush=True)
+    return not missed
+
+
+def fit_costs(rows: list[Row]) -> str:
+    """costs.yaml: by target, scheme and layers the coefficients of 1, H and H² of each figure."""
+    lines = ["# Instructions per sample and bytes by target, scheme and layers: coefficients of 1, H and H².",
+             "# RAM includes the stack. Written by: python benchmarks/firmware.py --costs firmware_bridge/costs.yaml"]
+    worst: dict[str, float] = {}
+    for target in dict.fromkeys(row.target for row in rows):
+        lines.append(f"{target}:")
+        for scheme in dict.fromkeys(row.scheme for row in rows):
+            lines.append(f"  {scheme}:")
+            for layers in dict.fromkeys(row.num_layers for row in rows):
+                chosen = [row for row in rows if (row.target, row.scheme, row.num_layers) == (target, scheme, layers)]
+                sizes = np.array([row.hidden_size for row in chosen], dtype=float)
+                lines.append(f"    {layers}:")
+                for name, values in _figures(chosen):
+                    coefficients = np.polynomial.polynomial.polyfit(sizes, values, 2, w=1.0 / values)
+                    fitted = np.polynomial.polynomial.polyval(sizes, coefficients)
+                    worst[name] = max(worst.get(name, 0.0), float(np.max(np.abs(fitted / values - 1.0))))
+                    lines.append(f"      {name}: [{', '.join(f'{value:.6g}' for value in coefficients)}]")
+    print("the polynomials are off by at most " + ", ".join(f"{value:.0%} ({name})" for name, value in worst.items()))
+    return "\n".join(lines) + "\n"
+
+
+def _figures(rows: list[Row]) -> Iterator[tuple[str, np.ndarray]]:
+    yield "instructions_per_sample", np.array([row.instructions_per_sample for row in rows])
+    yield "flash_bytes", np.array([row.flash_bytes for row in rows], dtype=float)
+    yield "ram_bytes", np.array([row.ram_bytes + row.stack_bytes for row in rows], dtype=float)
+
+
+def main() -> int:
+    """See above."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--targets", nargs="+", default=["cortex-m7", "cortex-m4"])
+    parser.add_argument("--schemes", nargs="+", default=list(SCHEMES))
+    parser.add_argument("--layers", nargs="+", type=int, default=[1])
+    parser.add_argument("--sizes", nargs="+", type=int, default=list(SIZES))
+    parser.add_argument("--json", type=Path, help="also write the rows to this file")
+    parser.add_argument("--costs", type=Path, help="fit polynomials to all targets and both layers, into this file")
+    options = parser.parse_args()
+    if options.costs:
+        options.targets, options.sizes, options.layers = FITTED_TARGETS, FITTED_SIZES, (1, 2)
+    print(f"{'target':14}{'scheme':9}{'size':6}{'instr/smp':>10}{'flash':>10}{'RAM':>8}{'stack':>8}{'off, lsb':>10}")
+    rows, met = [], True
+    for target in options.targets:
+        for scheme in options.schemes:
+            for layers in options.layers:
+                for size in options.sizes:
+                    rows.append(measure(target, scheme, layers, size))
+                    met &= print_row(rows[-1])
+    if options.json:
+        write_json(options.json, [asdict(row) for row in rows])
+    if options.costs:
+        write_text(options.costs, fit_costs(rows))
+    return int(not met)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
