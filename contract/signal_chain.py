@@ -12,6 +12,7 @@ import numpy as np
 
 from neuralpedal.contract.audio_code import CHANNELS
 from neuralpedal.contract.errors import ModelFileError
+from neuralpedal.contract.integer_kernels import TFLM16X8
 from neuralpedal.contract.manifest import Manifest
 from neuralpedal.contract.tflite_file import OperatorView, TfliteFile
 
@@ -24,6 +25,17 @@ _PRESENT = {0, *KERNELS, *RECURRENTS, *BIASES, STATE_H, STATE_C}
 
 DEQUANTIZE = "DEQUANTIZE"
 _LSTM, _LAST_STEP, _HEAD, _ADD = "UNIDIRECTIONAL_SEQUENCE_LSTM", "GATHER", "FULLY_CONNECTED", "ADD"
+
+_NO_ACTIVATION, _TANH = 0, 4
+_OPTIONS: dict[str, dict[str, float]] = {
+    _LSTM: {"fused_activation_function": _TANH, "cell_clip": 0, "proj_clip": 0, "asymmetric_quantize_inputs": 0,
+            "diagonal_recurrent_tensors": 0},
+    _HEAD: {"fused_activation_function": _NO_ACTIVATION, "weights_format": 0, "keep_num_dims": 1,
+            "asymmetric_quantize_inputs": 0},
+    _ADD: {"fused_activation_function": _NO_ACTIVATION},
+    _LAST_STEP: {"axis": 0, "batch_dims": 0},
+}
+"""What every file has; time_major goes by the family."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +64,8 @@ def signal_chain(file: TfliteFile) -> SignalChain:
     """The checked chain of a file.
 
     Raises:
-        ModelFileError: no manifest, a family that has no file format, an operator or a connection that ``convert``
-            does not write, a frame of another length than the manifest's.
+        ModelFileError: no manifest, a family that has no file format, an operator, an option of one or a connection
+            that ``convert`` does not write, a frame of another length than the manifest's.
     """
     manifest = file.manifest()
     spec = manifest.network
@@ -62,6 +74,7 @@ def signal_chain(file: TfliteFile) -> SignalChain:
                              "upgrade neuralpedal")
     operators = tuple(operator for operator in file.operators if operator.name != DEQUANTIZE)
     _check_names(file, operators, manifest)
+    _check_options(file, operators, manifest)
     walk = _Walk(file, operators)
     dry = signal = file.inputs[0]
     layers = []
@@ -112,6 +125,17 @@ def _check_names(file: TfliteFile, operators: Sequence[OperatorView], manifest: 
     if len(shape) != 3 or (shape[0], shape[2]) != (spec.frame_samples or 1, channels):
         raise foreign(file, f"an input of shape {list(shape)}; wanted [{spec.frame_samples or 1}, any, {channels}] for "
                             f"{spec.label}")
+
+
+def _check_options(file: TfliteFile, operators: Sequence[OperatorView], manifest: Manifest) -> None:
+    """An interpreter obeys options, such as a clip of the cell; a reference or a kernel of ours does not know them."""
+    time_major = {"time_major": float(manifest.network.kind.has_frame)}
+    exact_skip = {"pot_scale_int16": 0.0} if manifest.scheme == TFLM16X8 else {}
+    for operator in operators:
+        wanted = {**_OPTIONS[operator.name], **{_LSTM: time_major, _ADD: exact_skip}.get(operator.name, {})}
+        for name, value in wanted.items():
+            if operator.options[name] != value:
+                raise foreign(file, f"{operator.name} with {name} {operator.options[name]:g}; wanted {value:g}")
 
 
 def _check_lstm_inputs(file: TfliteFile, operator: OperatorView) -> None:

@@ -28,6 +28,18 @@ OPERATOR_NAMES = {0: "ADD", 6: "DEQUANTIZE", 9: "FULLY_CONNECTED", 22: "RESHAPE"
                   36: "GATHER", 44: "UNIDIRECTIONAL_SEQUENCE_LSTM", 114: "QUANTIZE"}
 """Builtin operators that this package writes; others are named by their number."""
 
+_BOOL, _BYTE, _INT, _FLOAT = types.BoolFlags, types.Int8Flags, types.Int32Flags, types.Float32Flags
+_OPTIONS: dict[int, tuple[int, dict[str, tuple[int, Any, float]]]] = {
+    0: (11, {"fused_activation_function": (0, _BYTE, 0), "pot_scale_int16": (1, _BOOL, 1)}),
+    9: (8, {"fused_activation_function": (0, _BYTE, 0), "weights_format": (1, _BYTE, 0),
+            "keep_num_dims": (2, _BOOL, 0), "asymmetric_quantize_inputs": (3, _BOOL, 0)}),
+    36: (23, {"axis": (0, _INT, 0), "batch_dims": (1, _INT, 0)}),
+    44: (71, {"fused_activation_function": (0, _BYTE, 0), "cell_clip": (1, _FLOAT, 0), "proj_clip": (2, _FLOAT, 0),
+              "time_major": (3, _BOOL, 0), "asymmetric_quantize_inputs": (4, _BOOL, 0),
+              "diagonal_recurrent_tensors": (5, _BOOL, 0)}),
+}
+"""By operator: the number of its options in the schema's union, and of each option its field, type and default."""
+
 
 @dataclass(frozen=True)
 class TensorView:
@@ -63,12 +75,17 @@ class TensorView:
 
 @dataclass(frozen=True)
 class OperatorView:
-    """One operator: builtin code and tensor indices (−1: absent), in file order."""
+    """One operator: builtin code and tensor indices (−1: absent), in file order.
+
+    Attributes:
+        options: by name in the schema, of operators that this package writes; booleans are 0 and 1.
+    """
 
     code: int
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     intermediates: tuple[int, ...]
+    options: dict[str, float]
 
     @property
     def name(self) -> str:
@@ -157,6 +174,9 @@ class _Table:
         return self._table.Offset(4 + 2 * field)
 
     def scalar(self, field: int, flags: Any, default: int = 0) -> int:
+        return int(self.number(field, flags, default))
+
+    def number(self, field: int, flags: Any, default: float = 0) -> float:
         offset = self._offset(field)
         return self._table.Get(flags, offset + self._table.Pos) if offset else default
 
@@ -214,7 +234,15 @@ def _indices(table: _Table, field: int) -> tuple[int, ...]:
 
 def _operator(table: _Table, codes: list[int]) -> OperatorView:
     code = codes[table.scalar(0, types.Uint32Flags)]
-    return OperatorView(code, _indices(table, 1), _indices(table, 2), _indices(table, 8))
+    return OperatorView(code, _indices(table, 1), _indices(table, 2), _indices(table, 8), _options(table, code))
+
+
+def _options(table: _Table, code: int) -> dict[str, float]:
+    kind, fields = _OPTIONS.get(code, (0, {}))
+    # Options of another kind are no options: interpreters take the defaults then.
+    options = table.table(4) if table.scalar(3, types.Uint8Flags) == kind else None
+    return {name: options.number(field, flags, default) if options else default
+            for name, (field, flags, default) in fields.items()}
 
 
 def _tensor(table: _Table, buffers: list[NDArray[Any]]) -> TensorView:

@@ -8,6 +8,7 @@ from neuralpedal.contract.affine import code_of
 from neuralpedal.contract.audio_border import open_border
 from neuralpedal.contract.errors import ModelFileError
 from neuralpedal.contract.integer_kernels import TFLM16X8
+from neuralpedal.contract.signal_chain import signal_chain
 from neuralpedal.contract.tflite_file import TfliteFile, read_tflite
 from neuralpedal.device.engine import Block, Engine, linear_gain
 from neuralpedal.device.interpreter import PreparedInterpreter, StreamingInterpreter
@@ -35,6 +36,8 @@ class LiteRTEngine(Engine):
         if self.manifest.scheme == TFLM16X8:
             raise ModelFileError(f"{path}: scheme {TFLM16X8} plays in tflite-micro alone; take the engine reference, "
                                  "or a file of another scheme")
+        # What the interpreter would play otherwise than all the others must not sound here either.
+        signal_chain(file)
         self.block_size = block_size
         self._border = None if file.is_float else open_border(file, block_size)
         self._interpreter = self._prepare(file, package)
