@@ -27,11 +27,11 @@ from neuralpedal.firmware_bridge.target import load_target
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from firmware_pedals import Wanted, write_pedal
 
-SCHEMES = ("float32", "w8", "w8a16", "w8a8")
+SCHEMES = ("float32", "w8", "w8a16", "w8a8", "w8a8/tflm")
 SIZES = (8, 12, 16, 20, 24, 32, 40)
 FITTED_SIZES = (4, 8, 12, 16, 24, 32, 40)
 FITTED_TARGETS = ("cortex-m7", "cortex-m4", "cortex-m33", "cortex-m3", "cortex-m0plus")
-INTEGER_SCHEMES = ("w8a16", "w8a8", "tflm16x8")
+FLOAT_SCHEMES = ("float32", "w8")
 TARGETS = {("cortex-m7", "w8a16", 16): 5000, ("cortex-m7", "w8a8", 16): 4500, ("cortex-m7", "float32", 16): 6000,
            ("cortex-m7", "w8a16", 8): 2000}
 """Instructions per sample, at most."""
@@ -58,9 +58,10 @@ def measure(target: str, scheme: str, num_layers: int, hidden_size: int) -> Row:
     """Generate, build, play."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        write_pedal(place / "pedal.tflite", Wanted(scheme, hidden_size, num_layers))
+        name, _, kernels = scheme.partition("/")
+        write_pedal(place / "pedal.tflite", Wanted(name, hidden_size, num_layers))
         project = write_project(place / "pedal.tflite", place / "project", target, golden_s=_AUDIO_S,
-                                io="int16" if scheme in INTEGER_SCHEMES else "float")
+                                io="float" if name in FLOAT_SCHEMES else "int16", kernels=kernels or None)
         (place / "build").mkdir()
         found = emulate(project, load_target(target), project.folder / GOLDEN_IN, project.folder / GOLDEN_OUT,
                         place / "build")
@@ -76,7 +77,7 @@ def print_row(row: Row) -> bool:
     limit = TARGETS.get((row.target, row.scheme, row.hidden_size)) if row.num_layers == 1 else None
     missed = limit is not None and row.instructions_per_sample > limit
     verdict = "" if limit is None else f"  target {limit:,}: {'MISSED' if missed else 'met'}"
-    print(f"{row.target:14}{row.scheme:9}{row.num_layers}x{row.hidden_size:<4}{row.instructions_per_sample:10,.0f}"
+    print(f"{row.target:14}{row.scheme:10}{row.num_layers}x{row.hidden_size:<4}{row.instructions_per_sample:10,.0f}"
           f"{row.flash_bytes:10,}{row.ram_bytes:8,}{row.stack_bytes:8,}{row.difference_lsb:10.4f}{verdict}", flush=True)
     return not missed
 
@@ -121,7 +122,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.costs:
         options.targets, options.sizes, options.layers = FITTED_TARGETS, FITTED_SIZES, (1, 2)
-    print(f"{'target':14}{'scheme':9}{'size':6}{'instr/smp':>10}{'flash':>10}{'RAM':>8}{'stack':>8}{'off, lsb':>10}")
+    print(f"{'target':14}{'scheme':10}{'size':6}{'instr/smp':>10}{'flash':>10}{'RAM':>8}{'stack':>8}{'off, lsb':>10}")
     rows, met = [], True
     for target in options.targets:
         for scheme in options.schemes:

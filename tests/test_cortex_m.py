@@ -30,9 +30,9 @@ def rig() -> None:
 
 
 def make(folder: Path, target: str = "cortex-m7", io: str = "int16", wanted: Wanted = SMALL,
-         golden_s: float = 0.02) -> Project:
+         golden_s: float = 0.02, kernels: str | None = None) -> Project:
     model = write_pedal(folder / "pedal.tflite", wanted)
-    return write_project(model.path, folder / "project", target, io, golden_s=golden_s)
+    return write_project(model.path, folder / "project", target, io, kernels, golden_s=golden_s)
 
 
 def broken(folder: Path, right: str, wrong: str, target: str = "cortex-m7") -> Verification:
@@ -46,15 +46,27 @@ def broken(folder: Path, right: str, wrong: str, target: str = "cortex-m7") -> V
 
 
 @pytest.mark.usefixtures("rig")
-@pytest.mark.parametrize("io", ["int16", "float"])
+@pytest.mark.parametrize(("scheme", "kernels", "io"), [("w8a16", None, "int16"), ("w8a16", None, "float"),
+                                                       ("w8a8", "litert", "int16"), ("w8a8", "tflm", "float"),
+                                                       ("tflm16x8", None, "int16")])
 @pytest.mark.parametrize("target", EMULATED)
-def test_two_layers_give_the_reference_s_bits_on_every_core(target: str, io: str, tmp_path: Path) -> None:
-    project = make(tmp_path, target, io, Wanted("w8a16", 7, 2, True, 1.0, 3, 2.0, -3.0))
+def test_two_layers_give_the_reference_s_bits_on_every_core(target: str, scheme: str, kernels: str | None, io: str,
+                                                            tmp_path: Path) -> None:
+    project = make(tmp_path, target, io, Wanted(scheme, 7, 2, True, 1.0, 3, 2.0, -3.0), 0.01, kernels)
     found = verify_project(project.folder)
-    assert found.passed and found.differing_samples == 0 and found.samples == 960
+    assert found.passed and found.differing_samples == 0 and found.samples == 480
     assert found.blocks == ((1,), (16,), (48,), (64,), (0,))
     assert found.instructions_per_sample and found.flash_bytes and found.stack_bytes
     assert found.flash_bytes > project.table_bytes and found.ram_bytes == project.state_bytes
+
+
+@pytest.mark.usefixtures("rig")
+@pytest.mark.parametrize("scheme", ["float32", "w8"])
+@pytest.mark.parametrize("target", EMULATED)
+def test_float_is_near_the_reference_on_every_core_with_and_without_float_unit(target: str, scheme: str,
+                                                                               tmp_path: Path) -> None:
+    found = verify_project(make(tmp_path, target, "float", Wanted(scheme, 7, 2, True, 1.0, 3), 0.01).folder)
+    assert found.passed and 0.0 < found.max_abs_difference <= 1e-5
 
 
 @pytest.mark.usefixtures("rig")

@@ -22,6 +22,13 @@
 #define PEDAL_INLINE static inline
 #endif
 
+/* Before a loop whose counting costs as much as its work. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define PEDAL_UNROLL _Pragma("GCC unroll 8")
+#else
+#define PEDAL_UNROLL
+#endif
+
 typedef char pedal_arithmetic_shift[(-3 >> 1) == -2 ? 1 : -1];
 
 #if PEDAL_DSP
@@ -34,10 +41,11 @@ typedef struct {
 
 PEDAL_INLINE pedal_pairs pedal_load_pairs(const int16_t *values)
 {
+    /* Compilers take a 64-bit load apart. "Uv": an address whose offset LDRD can hold. Which pair comes first does not
+     * matter: weights and states are loaded alike. */
     typedef uint64_t __attribute__((may_alias, aligned(4))) word;
-    const uint64_t both = *(const word *)(const void *)values;
-    /* Which pair comes first does not matter: weights and states are loaded alike. */
-    const pedal_pairs pairs = {(int16x2_t)(uint32_t)both, (int16x2_t)(uint32_t)(both >> 32)};
+    pedal_pairs pairs;
+    __asm__("ldrd %0, %1, %2" : "=r"(pairs.first), "=r"(pairs.second) : "Uv"(*(const word *)(const void *)values));
     return pairs;
 }
 #endif

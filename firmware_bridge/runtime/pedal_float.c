@@ -15,6 +15,7 @@ typedef struct {
 PEDAL_INLINE pedal_float_gates pedal_add_products(pedal_float_gates sums, const float *weights, const float *signal,
                                                   int count)
 {
+    PEDAL_UNROLL
     for (int k = 0; k < count; k++, weights += 4) {
         const float value = signal[k];
         sums.input = PEDAL_FMA(weights[0], value, sums.input);
