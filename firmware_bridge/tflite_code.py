@@ -13,6 +13,7 @@ from neuralpedal.firmware_bridge.audio_defines import answer_samples, decoding_d
 from neuralpedal.firmware_bridge.c_text import array, define, int32_literal
 from neuralpedal.firmware_bridge.coarse_fine_code import coarse_fine_defines, coarse_fine_tables
 from neuralpedal.firmware_bridge.generated_code import GeneratedCode, padded
+from neuralpedal.firmware_bridge.reciprocal_table import GATE_INTEGER_BITS, lines, reciprocals, steps
 from neuralpedal.firmware_bridge.tflite_constants import (
     Factor,
     TfliteHead,
@@ -21,6 +22,8 @@ from neuralpedal.firmware_bridge.tflite_constants import (
     read_tflite_network,
 )
 from neuralpedal.firmware_bridge.weight_layout import interleave, unit_groups
+
+_RECIPROCAL_BYTES, _FINE_RECIPROCAL_BYTES = 2 * 257 + 32769, 4 * 257 + 4 * 4097
 
 _SHARED_FILES = ("pedal_rescaling.h", "pedal_tflite.c", "pedal_tflite.h")
 
@@ -36,7 +39,8 @@ def tflite_code(file: TfliteFile, int16_audio: bool, interpreter: str | None) ->
     network = read_tflite_network(file, interpreter)
     kernels = "TFLM16X8" if manifest.scheme == TFLM16X8 else (interpreter or "litert").upper()
     by_lines = kernels != "LITERT"
-    tables = [*_network_tables(network), *([_nodes()] if by_lines else []),
+    fine_cells = [] if by_lines else _fine_cells(network)
+    tables = [*_network_tables(network), *([_nodes()] if by_lines else reciprocal_tables(fine_cells)),
               *_audio_tables(network, manifest, int16_audio)]
     spec = manifest.network
     size, channels = spec.hidden_size, network.layers[0].kernel.shape[1]
@@ -46,11 +50,14 @@ def tflite_code(file: TfliteFile, int16_audio: bool, interpreter: str | None) ->
         "plain" if int16_audio and kernels != "TFLM16X8" else "float"]
     return GeneratedCode(
         arithmetic="TFLITE" if len(network.heads) == 1 else "TFLITE_PAIR",
-        defines=(define(f"KERNELS_{kernels}", 1), *_defines(network, manifest, int16_audio)), tables=tuple(tables),
+        defines=(define(f"KERNELS_{kernels}", 1),
+                 *(define(f"CELL_OF_{bits}_BITS", 1) for bits in fine_cells),
+                 *_defines(network, manifest, int16_audio)), tables=tuple(tables),
         tables_header="pedal_tflite.h",
         runtime_files=(*_SHARED_FILES, "pedal_lines.h" if by_lines else "pedal_gemmlowp.h"),
         state_bytes=spec.num_layers * (4 * size + 2 * padded(size)) + 2 * padded(size),
-        table_bytes=weights + spec.num_layers * 32 * size + 2 * padded(size) + 512 * by_lines + audio)
+        table_bytes=weights + spec.num_layers * 32 * size + 2 * padded(size) + audio
+        + (512 if by_lines else _RECIPROCAL_BYTES + _FINE_RECIPROCAL_BYTES * len(fine_cells)))
 
 
 def _defines(network: TfliteNetwork, manifest: Manifest, int16_audio: bool) -> Iterator[str]:
@@ -117,6 +124,23 @@ def _weights(declaration: str, values: Integers, units: int) -> str:
 
 def _nodes() -> str:
     return array("const uint16_t pedal_sigmoid_nodes[256]", [("", map(str, sigmoid_nodes()))])
+
+
+def _fine_cells(network: TfliteNetwork) -> list[int]:
+    """Integer bits of cells whose tanh has finer arguments than a sigmoid."""
+    return sorted({layer.cell_integer_bits for layer in network.layers if layer.cell_integer_bits < GATE_INTEGER_BITS})
+
+
+def reciprocal_tables(fine_cells: list[int]) -> Iterator[str]:
+    """Of LiteRT's activations, with cells of such integer bits."""
+    lowest, beyond = steps(reciprocals(GATE_INTEGER_BITS))
+    yield array(f"const int16_t pedal_reciprocal_steps[{len(lowest)}]", [("", map(str, lowest))])
+    yield array(f"const uint8_t pedal_reciprocal_beyond[{len(beyond)}]", [("", map(str, beyond))])
+    for bits in fine_cells:
+        knots, corrections = lines(reciprocals(bits))
+        words = (f"0x{word:08X}u" for word in corrections)
+        yield array(f"const int32_t pedal_reciprocal{bits}_lines[{len(knots)}]", [("", map(str, knots))])
+        yield array(f"const uint32_t pedal_reciprocal{bits}_corrections[{len(corrections)}]", [("", words)])
 
 
 def _audio_tables(network: TfliteNetwork, manifest: Manifest, int16_audio: bool) -> Iterator[str]:

@@ -53,7 +53,7 @@ def test_any_integer_network_in_c_equals_its_reference_in_every_bit(
     ("w8a16", " + (INT64_C(1) << 30);", ";"),
     ("w8a16", "(g + (INT32_C(1) << (29 - format.cell_bits)))", "g"),
     ("w8a8", "(value + (INT32_C(1) << (exponent - 1)) + (value >> 31)) >> exponent", "value >> exponent"),
-    ("w8a8", "(a * b + (1 << 14)) >> 15", "(a * b) >> 15"),
+    ("w8a8", "(positive ^ sign) + (sign & 32768)", "(positive ^ sign) + (sign & 32767)"),
     ("w8a8", "return (int32_t)(((int64_t)a * b + ((int64_t)1 << 31)) >> 32);",
      "return (int32_t)(((int64_t)a * b) >> 32);"),
     ("w8a8", "(INT64_C(1) << (30 - factor.shift))", "0"),

@@ -48,7 +48,20 @@ extern const int16_t pedal_layer1_recurrent[PEDAL_WEIGHTS];
 #endif
 extern const int16_t pedal_head_weights[PEDAL_HIDDEN_PADDED];
 
-#if !defined(PEDAL_KERNELS_LITERT)
+#if defined(PEDAL_KERNELS_LITERT)
+/* See pedal_gemmlowp.h. Cells of 0 or 1 integer bits have tables of their own: lines as 65536 times value plus slope,
+ * eight corrections to a word. */
+extern const int16_t pedal_reciprocal_steps[257];
+extern const uint8_t pedal_reciprocal_beyond[32769];
+#if defined(PEDAL_CELL_OF_0_BITS)
+extern const int32_t pedal_reciprocal0_lines[257];
+extern const uint32_t pedal_reciprocal0_corrections[4097];
+#endif
+#if defined(PEDAL_CELL_OF_1_BITS)
+extern const int32_t pedal_reciprocal1_lines[257];
+extern const uint32_t pedal_reciprocal1_corrections[4097];
+#endif
+#else
 /* Sigmoid of k/24, k = 0 ... 255, in 65536ths. */
 extern const uint16_t pedal_sigmoid_nodes[256];
 #endif
