@@ -5,7 +5,7 @@ steps. All that differs stands here; what they share stands in ``reference_int8_
 
 * LSTM, sigmoid and tanh: gemmlowp's polynomials in LiteRT, straight lines between nodes in tflite-micro.
 * LSTM, the product of two scales that a gate's multiplier is made from: float32 in LiteRT, float64 in tflite-micro. It
-  decides how sums about halfway between two integers are rounded, one in 100,000 or so.
+  decides how a sum about halfway between two integers is rounded, one in millions.
 * LSTM, both shares of a gate: LiteRT adds them and saturates; tflite-micro saturates each, then their sum.
 * LSTM, products of gates and cell: one rounding in LiteRT, two in tflite-micro.
 * Head: one rounding in LiteRT, two in tflite-micro.
