@@ -52,7 +52,7 @@ class ConversionSource:
         calibration: (T,) float32 dry audio for activation ranges.
         take: what files are measured on; never part of ``calibration`` when the run says where validation begins.
         provenance: digests and versions for the manifest.
-        grids: of ``w8a8``; None: ``calibration`` is played to choose them.
+        grids: of ``w8a8`` and ``tflm16x8``; None: ``calibration`` is played to choose them.
         rounding: a name of ``ROUNDINGS``: how weights are put on their int8 grids.
     """
 

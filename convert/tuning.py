@@ -9,11 +9,13 @@ from typing import Protocol
 
 from neuralpedal.contract.arithmetic import Arithmetic
 from neuralpedal.contract.errors import SpecError
+from neuralpedal.contract.integer_kernels import TFLM16X8
 from neuralpedal.contract.integer_network import SCHEME as W8A16
 from neuralpedal.contract.spec import NetworkSpec
 from neuralpedal.contract.weights import NetworkWeights
 from neuralpedal.convert.audio_codes import choose_audio_code
 from neuralpedal.convert.calibration import calibrate
+from neuralpedal.convert.int16_graph import choose_int16_grids
 from neuralpedal.convert.integer_formats import choose_formats, measure_ranges
 from neuralpedal.convert.scheme_arithmetic import w8_arithmetic, w8a8_arithmetic, w8a16_arithmetic
 from neuralpedal.convert.signal_grids import choose_coarse_fine_grids, choose_grids
@@ -21,7 +23,7 @@ from neuralpedal.convert.source import ConversionSource, Signal
 
 TEACHER = "float"
 
-GOOD_ENOUGH_ESR = {"w8": 1e-4, W8A16: 1e-4, "w8a8": 1e-3}
+GOOD_ENOUGH_ESR = {"w8": 1e-4, W8A16: 1e-4, TFLM16X8: 1e-3, "w8a8": 1e-3}
 """ESR against the float model up to which a scheme is left as it is; the others are not tuned at all."""
 
 
@@ -56,6 +58,9 @@ def tuned_source(scheme: str, source: ConversionSource, tuner: Tuner, target: Si
     elif scheme == W8A16:
         formats = choose_formats(start, measure_ranges(start, audio))
         weights = tuner.tune(scheme, start, w8a16_arithmetic(formats), audio, target)
+    elif scheme == TFLM16X8:
+        grids = choose_int16_grids(calibrate(start, audio), start.spec.skip)
+        weights = tuner.tune(scheme, start, w8a8_arithmetic(grids, start.spec.skip), audio, target)
     else:
         ranges = calibrate(start, audio)
         chosen = choose_audio_code(start, ranges, audio)

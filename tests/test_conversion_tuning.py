@@ -21,6 +21,8 @@ from neuralpedal.convert import tuning
 from neuralpedal.convert.audio_codes import choose_audio_code
 from neuralpedal.convert.calibration import calibrate
 from neuralpedal.convert.conversion import ConversionResult, convert
+from neuralpedal.convert.int16_graph import choose_int16_grids
+from neuralpedal.convert.scheme_arithmetic import w8a8_arithmetic
 from neuralpedal.convert.source import ConversionSource, Take
 from neuralpedal.convert.tuning import needs_tuning, tuned_source
 from neuralpedal.train.finetuning import Budget, finetune
@@ -117,10 +119,11 @@ def test_a_tuning_that_made_it_worse_leaves_the_file_as_it_was(source, tmp_path,
 def test_schemes_near_enough_to_the_float_model_are_left_alone() -> None:
     assert needs_tuning("w8a8", 2e-5) and not needs_tuning("w8a8", 5e-6)
     assert needs_tuning("w8", 2e-4) and not needs_tuning("w8a16", 5e-5)
-    assert not needs_tuning("float32", 1.0) and not needs_tuning("tflm16x8", 1.0)
+    assert not needs_tuning("float32", 1.0)
+    assert needs_tuning("tflm16x8", 2e-3) and not needs_tuning("tflm16x8", 5e-4)
 
 
-@pytest.mark.parametrize("scheme", ["w8", "w8a16", "w8a8"])
+@pytest.mark.parametrize("scheme", ["w8", "w8a16", "tflm16x8", "w8a8"])
 def test_a_tuner_is_given_the_schemes_arithmetic_and_the_grids_stay_those_of_the_start(scheme: str, source) -> None:
     given = []
 
@@ -131,8 +134,12 @@ def test_a_tuner_is_given_the_schemes_arithmetic_and_the_grids_stay_those_of_the
 
     after = tuned_source(scheme, source, Listener(), source.calibration)
     assert given[0][0] == scheme
-    assert given[0][1].weight_scales == ("gate" if scheme == "w8a8" else "channel")
+    assert given[0][1].weight_scales == ("gate" if scheme in ("w8a8", "tflm16x8") else "channel")
     assert (given[0][1].layers[0].hidden is None) == (scheme == "w8")
+    if scheme == "tflm16x8":
+        chosen = choose_int16_grids(calibrate(source.weights, source.calibration), source.weights.spec.skip)
+        assert after.grids == chosen
+        assert given[0][1] == w8a8_arithmetic(chosen, source.weights.spec.skip)
     if scheme == "w8a8":
         chosen = choose_audio_code(source.weights, calibrate(source.weights, source.calibration), source.calibration)
         assert after.grids.hidden == chosen.hidden
