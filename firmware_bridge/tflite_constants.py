@@ -20,7 +20,6 @@ Factor = tuple[int, int]
 """(multiplier, shift): multiplier · 2^(shift − 31)."""
 
 _INT32_LIMIT = 2**31
-_GATE_SCALE = np.float32(2.0**-12)
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ class _Reader:
         weights = _values(kernel)[0]
         total = int(_values(bias)[0]) - source.zero_point * int(weights.sum())
         self._reach(weights[np.newaxis], np.array([total]))
-        factor = quantize_multiplier(float(np.float32(source.scale) * kernel.scales[0]) / target.scale)
+        factor = quantize_multiplier(source.scale * float(kernel.scales[0]) / target.scale)
         return TfliteHead(weights, total, self._wide(factor), target)
 
     def _add(self, operator: OperatorView, head_index: int) -> TfliteAdd:
@@ -137,9 +136,8 @@ class _Reader:
                          quantize_multiplier(common / ((1 << left_shift) * target)), left_shift)
 
     def _gate_factor(self, matrix: TensorView, source: AffineCode) -> Factor:
-        """In float32, as the kernels compute it."""
-        return self._wide(quantize_multiplier(float(np.float32(matrix.scales[0] * np.float32(source.scale)
-                                                               / _GATE_SCALE))))
+        scale = np.float32(source.scale)
+        return self._wide(quantize_multiplier(self._kernels.gate_factor(scale, matrix.scales[0])))
 
     def _wide(self, factor: Factor) -> Factor:
         """With 64-bit accumulators the multiplier is rounded to 16 bits."""

@@ -34,7 +34,7 @@ INTEGER_ARITHMETICS = (("w8a16", None), ("w8a8", "litert"), ("w8a8", "tflm"), ("
                        ("tflm16x8", None))
 
 
-@settings(deadline=None, max_examples=16)
+@settings(deadline=None, max_examples=12)
 @given(st.sampled_from(INTEGER_ARITHMETICS), st.integers(1, 48), st.integers(1, 2), st.booleans(), st.floats(0.05, 4.0),
        st.integers(0, 999), st.sampled_from(["float", "int16"]), st.sampled_from([0.0, 0.0, 3.7, -11.3]))
 def test_any_integer_network_in_c_equals_its_reference_in_every_bit(
