@@ -27,9 +27,10 @@ from neuralpedal.firmware_bridge.target import load_target
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from firmware_pedals import Wanted, write_pedal
 
-SCHEMES = ("float32", "w8", "w8a16", "w8a8", "w8a8/tflm")
+SCHEMES = ("float32", "w8a16", "w8a8", "w8a8/tflm")
 SIZES = (8, 12, 16, 20, 24, 32, 40)
-FITTED_SIZES = (4, 8, 12, 16, 24, 32, 40)
+FITTED_SIZES = (4, 8, 16, 24, 40)
+FITTED_SCHEMES = ("float32", "w8a16", "w8a8", "w8a8/tflm", "tflm16x8")
 FITTED_TARGETS = ("cortex-m7", "cortex-m4", "cortex-m33", "cortex-m3", "cortex-m0plus")
 FLOAT_SCHEMES = ("float32", "w8")
 TARGETS = {("cortex-m7", "w8a16", 16): 5000, ("cortex-m7", "w8a8", 16): 4500, ("cortex-m7", "float32", 16): 6000,
@@ -114,7 +115,7 @@ def main() -> int:
     """See above."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--targets", nargs="+", default=["cortex-m7", "cortex-m4"])
-    parser.add_argument("--schemes", nargs="+", default=list(SCHEMES))
+    parser.add_argument("--schemes", nargs="+", default=None)
     parser.add_argument("--layers", nargs="+", type=int, default=[1])
     parser.add_argument("--sizes", nargs="+", type=int, default=list(SIZES))
     parser.add_argument("--json", type=Path, help="also write the rows to this file")
@@ -122,6 +123,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.costs:
         options.targets, options.sizes, options.layers = FITTED_TARGETS, FITTED_SIZES, (1, 2)
+    options.schemes = options.schemes or (FITTED_SCHEMES if options.costs else SCHEMES)
     print(f"{'target':14}{'scheme':10}{'size':6}{'instr/smp':>10}{'flash':>10}{'RAM':>8}{'stack':>8}{'off, lsb':>10}")
     rows, met = [], True
     for target in options.targets:

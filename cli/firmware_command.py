@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from neuralpedal.cli.console import note, print_json
+from neuralpedal.firmware_bridge.board_example import boards_with_example
 from neuralpedal.firmware_bridge.target import target_names
 
 _WRITE = "write"
@@ -28,6 +29,7 @@ def command() -> None:
     \b
     Examples:
       neuralpedal firmware sd1-pedal/sd1.w8a16.tflite --target cortex-m7 --out sd1-firmware --io int16
+      neuralpedal firmware sd1-pedal/sd1.w8a16.tflite --board daisy-seed --out sd1-daisy
       neuralpedal firmware sd1-pedal/sd1.w8a8.tflite --out sd1-host --kernels tflm
       neuralpedal firmware verify sd1-firmware --json
       neuralpedal firmware verify sd1-host --audio dry_test.flac --seconds 60
@@ -40,27 +42,31 @@ def command() -> None:
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the project: new, empty, or a "
               "former project.")
-@click.option("--target", default="host", show_default=True, type=click.Choice(target_names()), help="What it is built "
-              "for and verified on.")
-@click.option("--io", default="float", show_default=True, type=click.Choice(("float", "int16")),
-              help="Type of samples.")
+@click.option("--target", type=click.Choice(target_names()), help="What it is built for and verified on; by default "
+              "the board's core, else this machine.")
+@click.option("--io", type=click.Choice(("float", "int16")), help="Type of samples; by default what the board's "
+              "example plays, else float.")
+@click.option("--board", type=click.Choice(boards_with_example()), help="Add this board's example program: audio "
+              "callback, footswitch, bypass, LED.")
 @click.option("--kernels", type=click.Choice(("litert", "tflm")), help="Whose arithmetic a w8a8 file is played in, "
-              "LiteRT's (the default) or tflite-micro's, which is smaller and faster.")
+              "LiteRT's (the default) or tflite-micro's, which takes 33 to 67 KiB less flash.")
 @click.option("--name", help="C identifier for PEDAL_NAME; by default the pedal's name.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
-def write(model: Path, out: Path, target: str, io: str, kernels: str | None, name: str | None, as_json: bool) -> None:
+def write(model: Path, out: Path, target: str | None, io: str | None, board: str | None, kernels: str | None,
+          name: str | None, as_json: bool) -> None:
     """Write MODEL (a .tflite of a streaming LSTM) as C99: tables, runtime, golden vectors, README.
 
     \b
-    Example:
+    Examples:
       neuralpedal firmware sd1-pedal/sd1.w8a16.tflite --target cortex-m7 --out sd1-firmware --io int16
+      neuralpedal firmware sd1-pedal/sd1.w8a16.tflite --board daisy-seed --out sd1-daisy
     """
     from neuralpedal.firmware_bridge.project import write_project
 
-    project = write_project(model, out, target, io, kernels, name)
+    project = write_project(model, out, target, io, kernels, name, board=board)
     if as_json:
         print_json({"folder": str(out), "name": project.name, "target": project.target, "io": project.io,
-                    "kernels": project.kernels, "state_bytes": project.state_bytes,
+                    "board": project.board, "kernels": project.kernels, "state_bytes": project.state_bytes,
                     "table_bytes": project.table_bytes, "files": list(project.files)})
     else:
         note(f"wrote {out}: {len(project.files)} files; state {project.state_bytes} bytes of RAM, constants "

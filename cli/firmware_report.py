@@ -7,7 +7,7 @@ import click
 
 from neuralpedal.cli.console import figure, note, print_table
 from neuralpedal.contract.errors import SpecError
-from neuralpedal.firmware_bridge.cost_model import Cost
+from neuralpedal.firmware_bridge.cost_model import Cost, arithmetic_of
 from neuralpedal.firmware_bridge.fit import USABLE_SHARE, Fit, MeasuredPedal, fit_all, fit_board
 from neuralpedal.firmware_bridge.project import read_project
 from neuralpedal.firmware_bridge.verification import Verification
@@ -15,11 +15,13 @@ from neuralpedal.firmware_bridge.verification import Verification
 
 def measured_pedal(folder: Path, found: Verification) -> MeasuredPedal:
     """What a verification tells about costs."""
-    manifest = read_project(folder).model.manifest()
+    project = read_project(folder)
+    manifest = project.model.manifest()
     spec, cost = manifest.network, None
     if found.instructions_per_sample is not None and found.flash_bytes is not None and found.ram_bytes is not None:
         cost = Cost(found.instructions_per_sample, found.flash_bytes, found.ram_bytes + (found.stack_bytes or 0))
-    return MeasuredPedal(manifest.scheme, spec.num_layers, spec.hidden_size, spec.sample_rate_hz, found.target, cost)
+    return MeasuredPedal(arithmetic_of(manifest.scheme, project.kernels), spec.num_layers, spec.hidden_size,
+                         spec.sample_rate_hz, found.target, cost)
 
 
 def fits_of(pedal: MeasuredPedal, board: str | None) -> list[Fit]:

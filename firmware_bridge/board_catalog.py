@@ -2,7 +2,7 @@
 
 from functools import cache
 from importlib import resources
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -41,6 +41,20 @@ class Core(BaseModel):
         return self.counts.float if is_float else self.counts.integer
 
 
+class Example(BaseModel):
+    """A board's example program.
+
+    Attributes:
+        folder: in ``boards/``. io: the type of its samples. build: how to compile and flash it, for the README.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    folder: str = Field(min_length=1)
+    io: Literal["float", "int16"]
+    build: str = Field(min_length=1)
+
+
 class Board(BaseModel):
     """A board; sizes in bytes.
 
@@ -48,7 +62,7 @@ class Board(BaseModel):
         clock_hz: of the core that plays.
         reserved_flash_bytes, reserved_ram_bytes: what the board's library takes beside the pedal.
         runs_from_ram: whether code and tables are copied to RAM, because flash is too slow.
-        source: where the figures stand.
+        source: where the figures stand. example: None where there is none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,6 +77,7 @@ class Board(BaseModel):
     runs_from_ram: bool = False
     note: str = ""
     source: str = Field(min_length=1)
+    example: Example | None = None
 
 
 _Row = TypeVar("_Row", Board, Core)

@@ -40,14 +40,21 @@ class CostModel:
                       (self.instructions_per_sample, self.flash_bytes, self.ram_bytes)))
 
 
-def cost_model(target: str, scheme: str, num_layers: int) -> CostModel:
+def arithmetic_of(scheme: str, kernels: str | None) -> str:
+    """Under which name the costs of a scheme stand, when played as the interpreter ``kernels`` does."""
+    if scheme == "w8":
+        return "float32"
+    return f"{scheme}/{kernels}" if scheme == "w8a8" and kernels == "tflm" else scheme
+
+
+def cost_model(target: str, arithmetic: str, num_layers: int) -> CostModel:
     """The fitted costs of a target. Raises SpecError when there are none for such a network."""
     try:
-        row = _costs()[target][scheme][num_layers]
+        row = _costs()[target][arithmetic][num_layers]
         return CostModel(*(tuple(float(value) for value in row[name]) for name in
                            ("instructions_per_sample", "flash_bytes", "ram_bytes")))
     except (KeyError, TypeError) as error:
-        raise SpecError(f"{COSTS_FILE} has no costs of {scheme} with {num_layers} layers on {target}; "
+        raise SpecError(f"{COSTS_FILE} has no costs of {arithmetic} with {num_layers} layers on {target}; "
                         "python benchmarks/firmware.py --costs fits them") from error
 
 

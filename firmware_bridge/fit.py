@@ -13,7 +13,7 @@ from neuralpedal.firmware_bridge.cost_model import Cost, cost_model
 USABLE_SHARE = 0.8
 """Of a sample period, for the pedal: the rest is for audio transfers, knobs and what the estimate does not know."""
 
-_FLOAT_SCHEMES = ("float32", "w8")
+_FLOAT = "float32"
 _SIZE_STEP = 4
 """Kernels pad hidden states to a multiple of this."""
 _LARGEST_SIZE = 512
@@ -24,10 +24,11 @@ class MeasuredPedal:
     """What is known of a pedal: its network, and what it costs on the target that it was verified for.
 
     Attributes:
+        arithmetic: see cost_model.arithmetic_of.
         target: None with ``cost`` None: nothing was measured, and all is estimated from the network's size.
     """
 
-    scheme: str
+    arithmetic: str
     num_layers: int
     hidden_size: int
     sample_rate_hz: int
@@ -85,12 +86,12 @@ class _Estimate:
 
     def __init__(self, pedal: MeasuredPedal, board: Board) -> None:
         self._pedal, self._board, self._core = pedal, board, cores()[board.core]
-        target = self._core.counting_target(pedal.scheme in _FLOAT_SCHEMES)
+        target = self._core.counting_target(pedal.arithmetic == _FLOAT)
         self.counted = target == pedal.target == board.core
-        self._model = cost_model(target, pedal.scheme, pedal.num_layers)
+        self._model = cost_model(target, pedal.arithmetic, pedal.num_layers)
         self._corrections = (1.0, 1.0, 1.0)
         if pedal.cost is not None and pedal.target is not None:
-            fitted = cost_model(pedal.target, pedal.scheme, pedal.num_layers).cost(pedal.hidden_size)
+            fitted = cost_model(pedal.target, pedal.arithmetic, pedal.num_layers).cost(pedal.hidden_size)
             self._corrections = (pedal.cost.instructions_per_sample / fitted.instructions_per_sample,
                                  pedal.cost.flash_bytes / fitted.flash_bytes, pedal.cost.ram_bytes / fitted.ram_bytes)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from neuralpedal.contract.errors import FirmwareError
 from neuralpedal.firmware_bridge.compiler import compiler_command, find_program, run_compiler
-from neuralpedal.firmware_bridge.project import Project
+from neuralpedal.firmware_bridge.project import Project, runtime_text
 from neuralpedal.firmware_bridge.target import WARNING_FLAGS, Target
 
 _TIMEOUT_S = 600
@@ -52,6 +52,9 @@ def build_harness(project: Project, target: Target, folder: Path, flags: Sequenc
         FirmwareError: no compiler, or it fails.
     """
     program = (folder / "pedal").resolve()
-    run_compiler([*compiler_command(target), *target.flags, *WARNING_FLAGS, *flags, *project.sources, target.harness,
-                  *target.link, "-o", str(program)], project.folder)
+    # The project has the harness of its own target at most.
+    harness = (folder / target.harness).resolve()
+    harness.write_text(runtime_text(target.harness), encoding="utf-8")
+    run_compiler([*compiler_command(target), *target.flags, *WARNING_FLAGS, *flags, "-I.", *project.sources,
+                  str(harness), *target.link, "-o", str(program)], project.folder)
     return Harness(target, program)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from neuralpedal.contract.errors import FirmwareError, OutputError, PedalError, SpecError
 from neuralpedal.contract.tflite_file import TfliteFile, read_tflite
+from neuralpedal.firmware_bridge.board_example import example_texts, find_example
 from neuralpedal.firmware_bridge.c_identifier import check_identifier, identifier_of
 from neuralpedal.firmware_bridge.code_generation import (
     IO_TYPES,
@@ -38,7 +39,7 @@ class Project:
 
     Attributes:
         folder: where it lies. files: all that was written, for regenerating without touching anything else.
-        state_bytes, table_bytes: RAM of one state, constants of the model.
+        state_bytes, table_bytes: RAM of one state, constants of the model. board: whose example is among the files.
     """
 
     folder: Path
@@ -51,6 +52,7 @@ class Project:
     state_bytes: int
     table_bytes: int
     files: tuple[str, ...]
+    board: str | None = None
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -63,34 +65,49 @@ class Project:
         return read_tflite(self.folder / MODEL_FILE)
 
 
-def write_project(model: Path, out: Path, target: str = "host", io: str = "float", kernels: str | None = None,
-                  name: str | None = None, golden_s: float = GOLDEN_S) -> Project:
+def write_project(model: Path, out: Path, target: str | None = None, io: str | None = None,
+                  kernels: str | None = None, name: str | None = None, golden_s: float = GOLDEN_S,
+                  board: str | None = None) -> Project:
     """Write ``model`` (a ``.tflite``) as a project to ``out``, whole or not at all.
 
     Args:
-        target: a name of target.target_names(). io: float or int16. name: a C identifier; by default the pedal's.
+        target: a name of target.target_names(); by default the board's core, without a board the host. io: float or
+            int16; by default what the board's example plays, else float. name: a C identifier; by default the pedal's.
         kernels: litert or tflm, of a w8a8 file. golden_s: length of the golden vectors.
+        board: whose example program the project holds, instead of the target's harness.
 
     Raises:
         ModelFileError: it cannot be read, or no C exists for it. SpecError: an impossible option.
         OutputError: ``out`` holds something else or cannot be written. FirmwareError: no fixed-point map of its audio.
     """
-    if io not in IO_TYPES:
-        raise SpecError(f"--io {io}: not one of {', '.join(IO_TYPES)}")
+    target, io = _choose(target, io, board)
     chosen, file = load_target(target), read_tflite(model)
     name = identifier_of(file.manifest().name) if name is None else check_identifier(name)
     check_free(out)
-    request = CodeRequest(io, kernels, name, _command(model, out, target, io, kernels, name))
+    request = CodeRequest(io, kernels, name, _command(model, out, target, io, kernels, name, board))
     code = generate_code(file, request)
-    contents = _contents(file, code, request, chosen, golden_s)
+    program = _harness_texts(chosen) if board is None else example_texts(find_example(board)[1], out.resolve().name)
+    contents = _contents(file, code, request, program, golden_s)
     contents[MODEL_FILE] = model.read_bytes()
     project = Project(out, name, target, io, kernels, hashlib.sha256(contents[MODEL_FILE]).hexdigest(),
                       metadata.version("neuralpedal"), code.state_bytes, code.table_bytes,
-                      tuple(sorted([*contents, "README.md", PROJECT_FILE])))
+                      tuple(sorted([*contents, "README.md", PROJECT_FILE])), board)
     contents["README.md"] = project_readme(project, chosen, file.manifest(), request.command).encode()
     contents[PROJECT_FILE] = _encode(project)
     _replace_folder(out, lambda folder: _write_all(folder, contents))
     return project
+
+
+def _choose(target: str | None, io: str | None, board: str | None) -> tuple[str, str]:
+    """Target and type of samples, where not given those of the board. Raises SpecError."""
+    if io is not None and io not in IO_TYPES:
+        raise SpecError(f"--io {io}: not one of {', '.join(IO_TYPES)}")
+    if board is None:
+        return target or "host", io or "float"
+    described, example = find_example(board)
+    if io not in (None, example.io):
+        raise SpecError(f"--io {io}: the example for {board} plays {example.io} samples; leave --io out")
+    return target or described.core, example.io
 
 
 def read_project(folder: Path) -> Project:
@@ -136,10 +153,14 @@ def runtime_text(name: str) -> str:
     return resources.files("neuralpedal.firmware_bridge").joinpath("runtime", name).read_text(encoding="utf-8")
 
 
-def _contents(file: TfliteFile, code: GeneratedCode, request: CodeRequest, target: Target,
+def _harness_texts(target: Target) -> dict[str, str]:
+    names = {target.harness, *target.harness_files, *target.link}
+    return {name: runtime_text(name) for name in names if not name.startswith("-")}
+
+
+def _contents(file: TfliteFile, code: GeneratedCode, request: CodeRequest, program: dict[str, str],
               golden_s: float) -> dict[str, bytes]:
-    names = {*SHARED_RUNTIME_FILES, *code.runtime_files, target.harness, *target.harness_files, *target.link}
-    texts = {name: runtime_text(name) for name in names if not name.startswith("-")}
+    texts = {name: runtime_text(name) for name in (*SHARED_RUNTIME_FILES, *code.runtime_files)} | program
     texts[MODEL_HEADER], texts[MODEL_SOURCE] = model_header(file, code, request), model_source(code, request)
     contents = {name: text.encode() for name, text in texts.items()}
     rate_hz = file.manifest().sample_rate_hz
@@ -149,10 +170,11 @@ def _contents(file: TfliteFile, code: GeneratedCode, request: CodeRequest, targe
     return contents
 
 
-def _command(model: Path, out: Path, target: str, io: str, kernels: str | None, name: str) -> str:
+def _command(model: Path, out: Path, target: str, io: str, kernels: str | None, name: str, board: str | None) -> str:
     # Only the names of files: generated text must not depend on where somebody's home is.
     command = f"neuralpedal firmware {model.name} --target {target} --out {out.name or '.'} --io {io} --name {name}"
     command += f" --kernels {kernels}" if kernels else ""
+    command += f" --board {board}" if board else ""
     return command.replace("\n", " ")
 
 

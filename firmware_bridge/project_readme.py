@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from neuralpedal.contract.manifest import Manifest
+from neuralpedal.firmware_bridge.board_example import find_example
 from neuralpedal.firmware_bridge.emulator import emulator_command
 from neuralpedal.firmware_bridge.target import Target
 
@@ -41,19 +42,29 @@ that float samples are rounded as the reference rounds them.
 
     neuralpedal firmware verify DIR
 
-builds it for `{project.target}` ({target.description}), plays `golden_in.bin` and compares with
-`golden_out.bin` (bare samples, little-endian). By hand:
-
+builds it for `{project.target}` ({target.description}),
+plays `golden_in.bin` and compares with `golden_out.bin` (bare samples, little-endian).
 {_by_hand(project, target)}
 ## Flash it
 
-This folder holds a library, not an image: put the files named above into your board's project and call
-`pedal_process` from its audio callback, at {spec.sample_rate_hz} Hz. docs/firmware.md of neuralpedal goes through it.
+{_flashing(project, spec.sample_rate_hz)}
 """
 
 
+def _flashing(project: "Project", sample_rate_hz: int) -> str:
+    if project.board is None:
+        return f"""This folder holds a library, not an image: put the files named above into your board's project and
+call `pedal_process` from its audio callback, at {sample_rate_hz} Hz; `--board` adds an example program for some boards.
+docs/firmware.md of neuralpedal goes through it."""
+    board, example = find_example(project.board)
+    return f"""A whole program for {board.title}: {example.build}. It was compiled in neuralpedal's tests against stub
+headers and has not run on hardware. docs/firmware.md of neuralpedal goes through it."""
+
+
 def _by_hand(project: "Project", target: Target) -> str:
-    """The commands that verify runs, indented."""
+    """The commands that verify runs, indented; nothing for a project without harness."""
+    if project.board is not None:
+        return ""
     helpers = [name for name in target.harness_files if name.endswith(".c")]
     build = " ".join([target.compiler[0], *target.flags, *project.sources, target.harness, *helpers, *target.link,
                       "-o pedal"])
@@ -61,4 +72,4 @@ def _by_hand(project: "Project", target: Target) -> str:
         run = " ".join(emulator_command(target.machine, "pedal", "golden_in.bin", "golden_out.bin"))
     else:
         run = " ".join([*target.runner, "./pedal golden_in.bin out.bin 48 && cmp out.bin golden_out.bin"])
-    return f"    {build}\n    {run}\n"
+    return f"By hand:\n\n    {build}\n    {run}\n"

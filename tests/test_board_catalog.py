@@ -100,4 +100,4 @@ def test_the_largest_size_fits_and_the_next_does_not(board: str, num_layers: int
 
 def test_a_network_without_fitted_costs_is_an_error_that_names_the_command() -> None:
     with pytest.raises(SpecError, match=r"w8a99 with 1 layers on cortex-m7; python benchmarks/firmware.py --costs"):
-        fit_board(replace(PEDAL, scheme="w8a99"), "daisy-seed")
+        fit_board(replace(PEDAL, arithmetic="w8a99"), "daisy-seed")

@@ -1,62 +1,101 @@
 """Board examples compile against stub headers of their libraries, and refuse a model of the wrong kind."""
 
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from firmware_pedals import Wanted, need, write_pedal
-from neuralpedal.firmware_bridge.project import write_project
+from neuralpedal.contract.errors import SpecError
+from neuralpedal.firmware_bridge.board_example import boards_with_example, example_texts, find_example
+from neuralpedal.firmware_bridge.project import Project, read_project, write_project
+from neuralpedal.firmware_bridge.verification import verify_project
 
-ROOT = Path(__file__).parents[1]
-BOARDS, STUBS = ROOT / "firmware_bridge" / "boards", ROOT / "tests" / "board_stubs"
+STUBS = Path(__file__).parent / "board_stubs"
+GOLDEN = Path(__file__).parent / "golden" / "lstm-1x4-skip.w8a16.tflite"
 
-# Example: file, samples, flags of its core and standard.
-EXAMPLES = {
-    "daisy_seed": ("daisy_pedal.cpp", "float", ("-std=gnu++14", "-mcpu=cortex-m7", "-mfpu=fpv5-d16")),
-    "teensy41": ("teensy41.ino", "int16", ("-std=gnu++17", "-mcpu=cortex-m7", "-mfpu=fpv5-d16",
-                                           "-DAUDIO_SAMPLE_RATE_EXACT=48000.0f")),
-    "pico2": ("pico2.ino", "int16", ("-std=gnu++17", "-mcpu=cortex-m33", "-mfpu=fpv5-sp-d16")),
+PROGRAMS = {"daisy-seed": "*.cpp", "teensy-4.1": "*.ino", "pico-2": "*.ino"}
+FLAGS = {
+    "daisy-seed": ("-std=gnu++14", "-mcpu=cortex-m7", "-mfpu=fpv5-d16"),
+    "teensy-4.1": ("-std=gnu++17", "-mcpu=cortex-m7", "-mfpu=fpv5-d16", "-DAUDIO_SAMPLE_RATE_EXACT=48000.0f"),
+    "pico-2": ("-std=gnu++17", "-mcpu=cortex-m33", "-mfpu=fpv5-sp-d16"),
 }
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wdouble-promotion", "-Werror")
 
 
-def compile_example(board: str, folder: Path, io: str, *flags: str) -> subprocess.CompletedProcess[str]:
-    """Its output is ``example.o``."""
+def compile_example(project: Project, *flags: str) -> subprocess.CompletedProcess[str]:
+    """Its output is ``example.o`` beside the project."""
     need("arm-none-eabi-g++")
-    write_pedal(folder / "pedal.tflite", Wanted("w8a16", 8))
-    project = write_project(folder / "pedal.tflite", folder / "project", io=io, golden_s=0.01)
-    name, _, own = EXAMPLES[board]
+    assert project.board
+    source, own = PROGRAMS[project.board], FLAGS[project.board]
+    path = next(project.folder.glob(source))
     return subprocess.run(
         ["arm-none-eabi-g++", "-mthumb", "-mfloat-abi=hard", "-O2", "-ffp-contract=off", "-fno-exceptions", "-fno-rtti",
-         *WARNINGS, *own, *flags, f"-I{project.folder}", f"-I{BOARDS}", f"-I{STUBS / board}", "-x", "c++", "-c",
-         str(BOARDS / board / name), "-o", str(folder / "example.o")], capture_output=True, text=True, check=False)
+         *WARNINGS, *own, *flags, f"-I{project.folder}",
+         f"-I{STUBS / project.board}", "-x", "c++", "-c", str(path), "-o", str(project.folder.parent / "example.o")],
+        capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("board", EXAMPLES)
+def make(folder: Path, board: str) -> Project:
+    write_pedal(folder / "pedal.tflite", Wanted("w8a16", 8))
+    return write_project(folder / "pedal.tflite", folder / "my-pedal", board=board, golden_s=0.01)
+
+
+@pytest.mark.parametrize("board", boards_with_example())
 def test_an_example_compiles_and_calls_the_runtime(board: str, tmp_path: Path) -> None:
-    done = compile_example(board, tmp_path, EXAMPLES[board][1])
+    done = compile_example(make(tmp_path, board))
     assert done.returncode == 0, done.stderr
     symbols = subprocess.run(["arm-none-eabi-nm", str(tmp_path / "example.o")], capture_output=True, text=True,
                              check=True).stdout
     assert " U pedal_process" in symbols and " U pedal_init" in symbols
 
 
-@pytest.mark.parametrize("board", EXAMPLES)
+@pytest.mark.parametrize("board", boards_with_example())
 def test_an_example_refuses_samples_of_the_other_type(board: str, tmp_path: Path) -> None:
-    done = compile_example(board, tmp_path, "int16" if EXAMPLES[board][1] == "float" else "float")
+    project = make(tmp_path, board)
+    header, other = project.folder / "pedal_model.h", {"float": 1, "int16": 0}[project.io]
+    header.write_text(re.sub(r"#define PEDAL_IO_INT16 .*", f"#define PEDAL_IO_INT16 {other}", header.read_text()))
+    done = compile_example(project)
     assert done.returncode and "generate the model with --io" in done.stderr
 
 
 def test_the_teensy_refuses_a_model_of_another_sample_rate(tmp_path: Path) -> None:
-    done = compile_example("teensy41", tmp_path, "int16", "-UAUDIO_SAMPLE_RATE_EXACT")
+    done = compile_example(make(tmp_path, "teensy-4.1"), "-UAUDIO_SAMPLE_RATE_EXACT")
     assert done.returncode and "plays at another rate" in done.stderr
 
 
-def test_every_example_is_under_150_lines_and_says_that_it_has_not_run_on_hardware() -> None:
-    for board, (name, _, _) in EXAMPLES.items():
-        texts = [path.read_text() for path in (BOARDS / board).iterdir()] + [(BOARDS / "pedal_bypass.h").read_text()]
-        assert sum(len(text.splitlines()) for text in texts) < 200
-        assert all(len(text.splitlines()) < 150 for text in texts)
-        assert "it has not run on\n" in (BOARDS / board / name).read_text() or \
-            "has not run on hardware" in (BOARDS / board / name).read_text()
+def test_every_example_is_under_150_lines_and_says_that_it_has_not_run_on_hardware(tmp_path: Path) -> None:
+    for board in boards_with_example():
+        texts = example_texts(find_example(board)[1], "my-pedal")
+        assert sum(len(text.splitlines()) for text in texts.values()) < 200
+        assert all(len(text.splitlines()) < 150 for text in texts.values())
+        assert any("has not run on hardware" in " ".join(text.split()).replace(" * ", " ") for text in texts.values())
+
+
+@pytest.mark.parametrize("board", boards_with_example())
+def test_a_project_for_a_board_holds_all_that_its_program_needs_and_no_harness(board: str, tmp_path: Path) -> None:
+    project = make(tmp_path, board)
+    described, example = find_example(board)
+    assert (project.board, project.target, project.io) == (board, described.core, example.io)
+    assert not [name for name in project.files if name.startswith("harness")]
+    assert "pedal_bypass.h" in project.files and read_project(project.folder) == project
+    if board != "daisy-seed":
+        assert "my-pedal.ino" in project.files
+    readme = (project.folder / "README.md").read_text()
+    assert f"--board {board}" in readme and "has not run on hardware" in " ".join(readme.split())
+
+
+def test_a_project_for_a_board_is_verified_on_its_core_and_on_the_host(tmp_path: Path) -> None:
+    need("arm-none-eabi-gcc", "qemu-system-arm", "cc")
+    project = make(tmp_path, "daisy-seed")
+    assert verify_project(project.folder).passed
+    assert verify_project(project.folder, "host").passed
+
+
+def test_samples_that_the_board_does_not_play_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="the example for daisy-seed plays float samples"):
+        write_project(GOLDEN, tmp_path / "out", io="int16", board="daisy-seed")
+    with pytest.raises(SpecError, match="board pico: has no example program; these have: daisy-seed"):
+        write_project(GOLDEN, tmp_path / "out", board="pico")
+    assert not (tmp_path / "out").exists()

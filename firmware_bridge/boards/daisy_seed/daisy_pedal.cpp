@@ -1,7 +1,7 @@
 /* A pedal on a Daisy Seed: guitar into the left input, footswitch at D1, LED at D2. See docs/firmware.md.
  *
- * Generate the model with --io float --target cortex-m7 and put this file, pedal_bypass.h and the Makefile beside it.
- * Compiled in our tests against stub headers; it has not run on hardware.
+ * neuralpedal firmware MODEL.tflite --board daisy-seed puts it beside the model. Compiled in neuralpedal's tests against
+ * stub headers; it has not run on hardware.
  */
 #include "daisy_seed.h"
 

@@ -1,8 +1,8 @@
 /* A pedal on a Raspberry Pi Pico 2 with an I2S codec, in the Arduino core for RP2350 (arduino-pico).
  *
- * Pins: data to the codec 0, data from it 1, bit clock 2, word clock 3, footswitch 14, LED the board's own. Generate the
- * model with --io int16 --target cortex-m33 and put its .c and .h files (without harness_*) and pedal_bypass.h beside
- * this sketch. Compiled in our tests against stub headers; it has not run on hardware.
+ * Pins: data to the codec 0, data from it 1, bit clock 2, word clock 3, footswitch 14, LED the board's own.
+ * neuralpedal firmware MODEL.tflite --board pico-2 puts it beside the model. Compiled in neuralpedal's tests against stub
+ * headers; it has not run on hardware.
  */
 #include <I2S.h>
 

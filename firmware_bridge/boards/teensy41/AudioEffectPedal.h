@@ -1,7 +1,7 @@
 /* A pedal as an object of Teensy's Audio library: one input, one output, mono.
  *
- * Generate the model with --io int16 --target cortex-m7. Compiled in our tests against stub headers; it has not run on
- * hardware.
+ * neuralpedal firmware MODEL.tflite --board teensy-4.1 puts it beside the model. Compiled in neuralpedal's tests against
+ * stub headers; it has not run on hardware.
  */
 #ifndef AUDIO_EFFECT_PEDAL_H
 #define AUDIO_EFFECT_PEDAL_H

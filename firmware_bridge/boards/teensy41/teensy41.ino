@@ -1,7 +1,7 @@
 /* A pedal on a Teensy 4.1 with the audio shield: guitar into line in, footswitch at 0, LED at 1.
  *
- * Put the generated project's .c and .h files, pedal_bypass.h and AudioEffectPedal.h beside this sketch (without the
- * harness_* files). Compiled in our tests against stub headers; it has not run on hardware.
+ * neuralpedal firmware MODEL.tflite --board teensy-4.1 puts it beside the model. Compiled in neuralpedal's tests against
+ * stub headers; it has not run on hardware.
  */
 #include <Audio.h>
 
