@@ -22,8 +22,10 @@ from neuralpedal.contract.tflite_file import TfliteFile
 
 SCHEME = "w8a16"
 
+MULTIPLIER_BITS = 15
+"""Of the factors from sums of weight times hidden state to gate format."""
+
 _INT32_LIMIT = 2**31
-_MULTIPLIER_BITS = 15
 _PRODUCT_SHIFT = 16
 _LARGEST_SHIFT = 30
 _LARGEST_HIDDEN = 2**HIDDEN_FRACTION_BITS
@@ -195,8 +197,8 @@ def _scale_rows(matrix: Int8Matrix, bits: int) -> ScaledMatrix:
     """Multipliers and shifts of scale · 2^(bits − 15): from sums of weight times hidden state into gate format."""
     _reach(matrix.values)
     mantissas, exponents = np.frexp(matrix.scales * 2.0 ** (bits - HIDDEN_FRACTION_BITS))
-    multipliers = _rounded(mantissas * 2.0**_MULTIPLIER_BITS)
-    carried = multipliers == 1 << _MULTIPLIER_BITS
+    multipliers = _rounded(mantissas * 2.0**MULTIPLIER_BITS)
+    carried = multipliers == 1 << MULTIPLIER_BITS
     multipliers, exponents = np.where(carried, multipliers >> 1, multipliers), exponents + carried
     shifts = -1 - exponents.astype(np.int64)
     # A row of zeros has a scale without meaning; a row that cannot move the gate by one step is nothing either.

@@ -18,7 +18,7 @@ from neuralpedal.convert.source import ConversionSource, Signal
 
 TERMS = ("weights", "input_code", "hidden_state", "gate_saturation", "cell_format", "output_code")
 """weights: int8, biases included; input_code: the dry signal, on its way to the skip too; gate_saturation: rounding of
-the gates' pre-activations as well; output_code: head and output."""
+the gates' pre-activations as well, and of sigmoid and tanh; output_code: head and output."""
 
 
 class ErrorBudgets:
@@ -87,9 +87,9 @@ def nothing_of(weights: NetworkWeights) -> Arithmetic:
 
 def only(arithmetic: Arithmetic, term: str) -> Arithmetic:
     """The grids of one term (but ``weights``, which are no grid), everything else in float."""
-    place = {"hidden_state": "hidden", "gate_saturation": "gates", "cell_format": "cell"}.get(term)
-    layers = tuple(LayerArithmetic(**{place: getattr(layer, place)}) if place else LayerArithmetic()
-                   for layer in arithmetic.layers)
+    inner = {"hidden_state": ("hidden",), "gate_saturation": ("gates", "activations"),
+             "cell_format": ("cell",)}.get(term, ())
+    layers = tuple(LayerArithmetic(**{place: getattr(layer, place) for place in inner}) for layer in arithmetic.layers)
     places = {"input_code": ("input", "dry"), "output_code": ("head", "output")}.get(term, ())
     return Arithmetic("free", layers, **{name: getattr(arithmetic, name) for name in places})
 

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from neuralpedal.contract.affine import AffineCode
 from neuralpedal.contract.arithmetic import Arithmetic, CompandedGrid, Grid, LayerArithmetic
-from neuralpedal.contract.fixed_point import INT8_MAX
+from neuralpedal.contract.fixed_point import INT8_MAX, round_half_away
 from neuralpedal.contract.integer_format import CELL_BITS, HIDDEN_FRACTION_BITS, IntegerFormat, LayerFormat
+from neuralpedal.contract.integer_network import MULTIPLIER_BITS
 from neuralpedal.contract.spec import NetworkSpec
 from neuralpedal.contract.weights import NetworkWeights, RecurrentWeights
 from neuralpedal.convert.signal_grids import SignalGrids
@@ -44,7 +45,7 @@ def w8a16_arithmetic(formats: IntegerFormat) -> Arithmetic:
 def _w8a16_layer(formats: LayerFormat) -> LayerArithmetic:
     return LayerArithmetic(gates=_fixed_point(formats.gate_fraction_bits, _INT32_BITS),
                            cell=_fixed_point(formats.cell_fraction_bits, CELL_BITS - 1),
-                           hidden=_fixed_point(HIDDEN_FRACTION_BITS))
+                           hidden=_fixed_point(HIDDEN_FRACTION_BITS), activations="chords")
 
 
 def w8a8_arithmetic(grids: SignalGrids, skip: bool) -> Arithmetic:
@@ -86,10 +87,26 @@ def _fixed_point(fraction_bits: int, bits: int = _INT16_BITS) -> Grid:
 
 
 def channel_weights(weights: NetworkWeights) -> NetworkWeights:
-    """What a ``w8`` or ``w8a16`` file holds of ``weights``."""
+    """What a ``w8`` file holds of ``weights``."""
     layers = tuple(RecurrentWeights(_per_channel(layer.kernel), _per_channel(layer.recurrent_kernel), layer.bias)
                    for layer in weights.layers)
     return NetworkWeights(weights.spec, layers, _per_channel(weights.head_kernel), weights.head_bias)
+
+
+def w8a16_weights(weights: NetworkWeights) -> NetworkWeights:
+    """What integers make of the same file: scales of rows that read a hidden state are multipliers of 15 bits."""
+    held = channel_weights(weights)
+    layers = tuple(RecurrentWeights(_in_multipliers(layer.kernel) if index else layer.kernel,
+                                    _in_multipliers(layer.recurrent_kernel), layer.bias)
+                   for index, layer in enumerate(held.layers))
+    return NetworkWeights(weights.spec, layers, held.head_kernel, held.head_bias)
+
+
+def _in_multipliers(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    scales = quantize_per_channel(np.ascontiguousarray(matrix.T)).scales.astype(np.float64)
+    mantissas, exponents = np.frexp(scales)
+    multiplied = np.ldexp(round_half_away(mantissas * 2.0**MULTIPLIER_BITS), exponents - MULTIPLIER_BITS)
+    return (matrix * (multiplied / scales)).astype(np.float32)
 
 
 def _per_channel(matrix: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -23,6 +23,7 @@ from neuralpedal.convert.scheme_arithmetic import (
     w8_arithmetic,
     w8a8_arithmetic,
     w8a16_arithmetic,
+    w8a16_weights,
 )
 from neuralpedal.convert.source import ConversionSource
 
@@ -85,7 +86,7 @@ def prepare_scheme(scheme: str, source: ConversionSource) -> PreparedScheme:
         formats = choose_formats(weights, measure_ranges(weights, source.calibration))
         return PreparedScheme(
             scheme, lambda manifest: build_w8(weights, manifest.model_copy(update={"integer_format": formats})),
-            channel_weights(weights), w8a16_arithmetic(formats))
+            w8a16_weights(weights), w8a16_arithmetic(formats))
     weights = source.gate_rounded
     if scheme == TFLM16X8:
         wide = source.grids or choose_int16_grids(calibrate(weights, source.calibration), weights.spec.skip)

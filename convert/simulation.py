@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from neuralpedal.contract.arithmetic import Arithmetic, CompandedGrid, Grid, LayerArithmetic
 from neuralpedal.contract.weights import NetworkWeights, RecurrentWeights
+from neuralpedal.convert.simulated_activations import GateActivation
 
 Float = NDArray[np.float64]
 
@@ -115,9 +116,8 @@ class _Layer:
         self._size, self._inputs = h, inputs
         self._matrix = np.vstack([weights.kernel, weights.recurrent_kernel]).astype(np.float64)
         self._bias = weights.bias.astype(np.float64)
-        # One tanh serves all gates: sigmoid(x) = ½·tanh(½·x) + ½.
-        self._scale = np.repeat([0.5, 0.5, 1.0, 0.5], h)
-        self._offset = 1.0 - self._scale
+        self._activate_gates = GateActivation(grids.activations, lanes, np.repeat([False, False, True, False], h))
+        self._activate_cell = GateActivation(grids.activations, lanes, np.ones(h, dtype=bool))
         self._joined, self._gates = np.zeros((lanes, inputs + h)), np.empty((lanes, 4 * h))
         self._cell, self._written = np.zeros((lanes, h)), np.empty((lanes, h))
         self._hidden = self._joined[:, inputs:]
@@ -130,15 +130,13 @@ class _Layer:
         np.dot(self._joined, self._matrix, out=gates)
         gates += self._bias
         self._snap_gates(gates)
-        gates *= self._scale
-        np.tanh(gates, out=gates)
-        gates *= self._scale
-        gates += self._offset
+        self._activate_gates(gates)
         np.multiply(gates[:, :h], gates[:, 2 * h : 3 * h], out=self._written)
         cell *= gates[:, h : 2 * h]
         cell += self._written
         self._snap_cell(cell)
-        np.tanh(cell, out=self._written)
+        np.copyto(self._written, cell)
+        self._activate_cell(self._written)
         np.multiply(self._written, gates[:, 3 * h :], out=self._hidden)
         self._snap_hidden(self._hidden)
         return self._hidden

@@ -9,6 +9,8 @@ import pytest
 from frame_pedals import frame_weights
 from neuralpedal.contract.arithmetic import Arithmetic, Grid
 from neuralpedal.contract.audio_border import open_border
+from neuralpedal.contract.fixed_point import round_half_away
+from neuralpedal.contract.integer_activations import sigmoid, tanh
 from neuralpedal.contract.integer_network import read_integer_network
 from neuralpedal.contract.manifest import Manifest
 from neuralpedal.contract.metrics import esr
@@ -24,21 +26,24 @@ from neuralpedal.convert.calibration import calibrate
 from neuralpedal.convert.float_graph import build_w8
 from neuralpedal.convert.int8_graph import build_w8a8_on
 from neuralpedal.convert.integer_formats import choose_formats, measure_ranges
+from neuralpedal.convert.rounding import round_weights
 from neuralpedal.convert.scheme_arithmetic import (
     channel_weights,
     float_arithmetic,
     gate_weights,
     w8a8_arithmetic,
     w8a16_arithmetic,
+    w8a16_weights,
 )
 from neuralpedal.convert.signal_grids import choose_coarse_fine_grids, choose_grids
+from neuralpedal.convert.simulated_activations import GateActivation
 from neuralpedal.convert.simulation import choose_excerpt, simulate
 from signals import plucks
 
 DRY = plucks(0.6)
 WARM_UP_SAMPLES = 9600
 LARGEST_DEVIATION = 0.15
-"""Of simulated ESR from the file's, relative: multipliers and tables round once more than the grids do."""
+"""Of simulated ESR from the file's, relative: multipliers and TFLite's tables round once more than the grids do."""
 
 # Layers, hidden size, skip, spread.
 STREAMS = [(1, 16, True, 0.4), (2, 8, False, 0.6)]
@@ -86,15 +91,46 @@ def test_all_grids_together_are_as_far_from_float_as_the_file_with_two_channels(
     assert deviation(weights, gate_weights(weights, grids), arithmetic, wet) < LARGEST_DEVIATION
 
 
+@pytest.mark.parametrize("rounding", ["joint", "nearest"])
 @pytest.mark.parametrize("network", STREAMS)
 def test_all_grids_together_are_as_far_from_float_as_the_w8a16_file(network: tuple[int, int, bool, float],
-                                                                    tmp_path: Path) -> None:
+                                                                    rounding: str, tmp_path: Path) -> None:
     weights = stream_weights(*network)
+    # Rounded jointly the weights cost so little that all that is left is the arithmetic.
+    rounded = round_weights(weights, "channel", DRY, 256) if rounding == "joint" else weights
+    formats = choose_formats(rounded, measure_ranges(rounded, DRY))
+    manifest = Manifest(name="test", scheme="w8a16", network=weights.spec, integer_format=formats)
+    file = written(tmp_path, build_w8(rounded, manifest))
+    wet = W8A16ReferenceNetwork(read_integer_network(file)).play(DRY)
+    assert deviation(weights, w8a16_weights(rounded), w8a16_arithmetic(formats), wet) < LARGEST_DEVIATION
+
+
+def test_the_weights_of_w8a16_are_what_its_multipliers_make_of_them(tmp_path: Path) -> None:
+    weights = stream_weights(2, 5, True, 0.6)
     formats = choose_formats(weights, measure_ranges(weights, DRY))
     manifest = Manifest(name="test", scheme="w8a16", network=weights.spec, integer_format=formats)
-    file = written(tmp_path, build_w8(weights, manifest))
-    wet = W8A16ReferenceNetwork(read_integer_network(file)).play(DRY)
-    assert deviation(weights, channel_weights(weights), w8a16_arithmetic(formats), wet) < LARGEST_DEVIATION
+    network = read_integer_network(written(tmp_path, build_w8(weights, manifest)))
+    for layer, held in zip(network.layers, w8a16_weights(weights).layers, strict=True):
+        # From sums with a state of 15 fraction bits to gates in their format.
+        unit = 2.0 ** (15 - layer.format.gate_fraction_bits)
+        for matrix, ours in ((layer.recurrent, held.recurrent_kernel), (layer.kernel, held.kernel)):
+            if matrix is not None:
+                factors = matrix.multipliers * 2.0 ** -(16.0 + matrix.shifts) * unit
+                np.testing.assert_allclose((matrix.weights * factors[:, np.newaxis]).T, ours, rtol=2e-7)
+
+
+@pytest.mark.parametrize("is_tanh", [False, True])
+def test_simulated_chords_are_those_of_the_integers(is_tanh: bool) -> None:
+    values = np.linspace(-20, 20, 4001)
+    integers = round_half_away(values * 2.0**20).astype(np.int64)
+    wanted = tanh(integers, 20) / 2.0**30 if is_tanh else sigmoid(integers, 20) / 2.0**31
+    simulated = (integers / 2.0**20)[np.newaxis].copy()
+    GateActivation("chords", 1, np.full(len(values), is_tanh))(simulated)
+    np.testing.assert_allclose(simulated[0], wanted, atol=4e-9)
+    exact = values[np.newaxis].copy()
+    GateActivation("exact", 1, np.full(len(values), is_tanh))(exact)
+    np.testing.assert_allclose(exact[0], np.tanh(values) if is_tanh else 1 / (1 + np.exp(-values)), atol=1e-15)
+    assert np.max(np.abs(simulated - exact)) > 4e-6
 
 
 @pytest.mark.parametrize("weights", [stream_weights(1, 8, False, 1.0), stream_weights(2, 4, True, 0.6),

@@ -20,9 +20,9 @@ MOST_STEPS = 2**22
 
 def coarse_grids(arithmetic: LayerArithmetic) -> LayerArithmetic:
     """The grids that float32 can compute on; finer ones (``w8a16`` has 32-bit gates and cells) are left out."""
-    kept = (grid if grid is not None and max(-grid.low, grid.high) <= MOST_STEPS * grid.step else None
+    gates, cell, hidden = (grid if grid is not None and max(-grid.low, grid.high) <= MOST_STEPS * grid.step else None
             for grid in (arithmetic.gates, arithmetic.cell, arithmetic.hidden))
-    return LayerArithmetic(*kept)
+    return LayerArithmetic(gates, cell, hidden)
 
 
 def grid_definitions(cell: str, arithmetic: LayerArithmetic) -> tuple[str, ...]:
