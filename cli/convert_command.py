@@ -9,14 +9,16 @@ import click
 from neuralpedal.cli.budget_table import print_budgets
 from neuralpedal.cli.console import figure, note, print_json, print_table, steps, warn
 from neuralpedal.cli.quiet import quiet_tensorflow
+from neuralpedal.contract.spec import NetworkSpec
 
 
 @click.command("convert")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the files and the report.")
 @click.option("--schemes", help="Comma-separated list; without it, all that the network's family has.")
-@click.option("--rounding", default="nearest", show_default=True, type=click.Choice(["joint", "nearest"]),
-              help="How weights become int8: together, for the smallest output error, or each to its nearest step.")
+@click.option("--rounding", default="joint", show_default=True, type=click.Choice(["joint", "nearest"]),
+              help="How weights become int8: together, for the smallest output error (up to a minute or two), or each "
+              "to its nearest step.")
 @click.option("--dry", type=click.Path(path_type=Path), help="Measure on this take instead of the validation part.")
 @click.option("--wet", type=click.Path(path_type=Path), help="The pedal's recording of --dry.")
 @click.option("--block", default=64, show_default=True, help="Samples per block when measuring.")
@@ -56,6 +58,7 @@ def command(run: Path, out: Path, schemes: str | None, rounding: str, dry: Path 
         raise click.UsageError("--dry and --wet belong together")
     quiet_tensorflow()
     from neuralpedal.cli.file_player import FilePlayer
+    from neuralpedal.cli.weight_rounder import WeightRounder
     from neuralpedal.convert.conversion import convert
     from neuralpedal.convert.degradation import check_degradation, check_named, parse_limits
     from neuralpedal.convert.schemes import parse_schemes, schemes_for
@@ -63,10 +66,12 @@ def command(run: Path, out: Path, schemes: str | None, rounding: str, dry: Path 
 
     names = None if schemes is None else parse_schemes(schemes)
     limits = {} if max_degradation is None else parse_limits(max_degradation)
-    source = replace(read_source(run, dry, wet), rounding=rounding)
+    source = read_source(run, dry, wet)
+    source = replace(source, rounding=choose_rounding(rounding, source.weights.spec))
     names = names or schemes_for(source.weights.spec)
     check_named(limits, max_degradation or "", names)
     with steps("converting") as told:
+        source = replace(source, rounder=WeightRounder(told))
         tuner = None if finetune is None else _fine_tuner(finetune, told)
         result = convert(source, names, out, FilePlayer(block, seconds), told, tuner, target, budget)
         if with_page:
@@ -79,6 +84,17 @@ def command(run: Path, out: Path, schemes: str | None, rounding: str, dry: Path 
     else:
         print_report(result.report, out, with_page)
     check_degradation(result.report, limits)
+
+
+def choose_rounding(asked: str, spec: NetworkSpec) -> str:
+    """The rounding that was asked for, but nearest for large networks, and then that is said."""
+    from neuralpedal.convert.rounding import LARGEST_NETWORK, is_affordable
+
+    if asked == "nearest" or is_affordable(spec):
+        return asked
+    note(f"{spec.label} has {spec.num_parameters} weights, more than the {LARGEST_NETWORK} that are rounded together: "
+         "each goes to its nearest step")
+    return "nearest"
 
 
 def _fine_tuner(minutes: float, told: Any) -> Any:

@@ -2,7 +2,7 @@
 
 Rounding every weight to its nearest step is best only if their errors do not meet at the output. They do: the output's
 error energy is δᵀGδ (``sensitivity.py``), and one weight's error can be made good by another's. So scales, integers and
-biases are chosen together (docs/quantization.md):
+biases are chosen together (docs/quantization.md, ``rounding_problem.py``):
 
 1. Biases can take any value; they are eliminated from G (Schur complement), that is, always at their best.
 2. Weights are rounded one after the other, each to where it best makes good what was done to those before it: Babai's
@@ -10,87 +10,71 @@ biases are chosen together (docs/quantization.md):
 3. Single weights go one step up or down until no such flip lowers the error; scales are fitted anew.
 4. The true error's gradient at the place reached replaces what the linear view promised, and 3 is done again.
 
-Sources: Frantar et al., "GPTQ", 2022 (arXiv:2210.17323); Chen et al., "The Geometry of LLM Quantization: GPTQ as
-Babai's Nearest Plane Algorithm", 2025 (arXiv:2507.18553).
+G grows with the square of the number of weights. So a larger network is rounded part by part, each as if the others
+were not rounded at all; they meet in the true error's gradient.
 """
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neuralpedal.contract.audio import is_silent
+from neuralpedal.contract.spec import NetworkSpec
 from neuralpedal.contract.weights import GATES, Array, NetworkWeights
+from neuralpedal.convert.rounding_problem import Float, Places, RoundingProblem, WeightGrid
 from neuralpedal.convert.sensitivity import error_and_slope, flatten, measure_sensitivity, unflatten
-from neuralpedal.convert.weight_quantization import WEIGHT_LIMIT, symmetric_scales
-
-Float = NDArray[np.float64]
-Places = NDArray[np.int64]
+from neuralpedal.convert.weight_quantization import symmetric_scales
 
 SCALES = ("channel", "gate")
-CLIP_FACTORS = np.linspace(1.0, 0.8, 41)
-"""Scales tried, as shares of the one that the largest weight asks for."""
 
-DAMPING = 3e-3
-"""Added to G's diagonal, as a share of it: G is an estimate, and a weight that it calls free is not."""
+LARGEST_PART = 6000
+"""Weights whose G is measured at once: at most 0.14 GB for each of its five or so copies."""
+
+LARGEST_NETWORK = 20_000
+"""Weights of a network that is rounded jointly: LSTM 1×64 and 2×32 are. Its time grows with the square."""
 
 _ROUNDS = 2
 _CHECKED_WINDOWS, _CHECKED_STRETCHES = 2048, 512
 
-
-@dataclass
-class _Grid:
-    """Integers and scales of all weights that have a grid.
-
-    Attributes:
-        blocks: places of the weights (in the flat order) that share a scale.
-        steps: (P,) each weight's step, 0 where it is free. integers: (P,).
-        pinned: (P,) bool, the largest of each block: it stays at ±127, so that the scale is found again.
-    """
-
-    blocks: list[Places]
-    steps: Float
-    integers: Float
-    pinned: NDArray[np.bool_]
-
-    @property
-    def gridded(self) -> Places:
-        """All places on a grid, block after block."""
-        return np.concatenate(self.blocks)
+Watch = Callable[[float], None]
+"""Is given the share that is done. A KeyboardInterrupt out of it ends the work early."""
 
 
-def round_weights(weights: NetworkWeights, scales: str, audio: Array, vectors: int | None = None,
-                  seed: int = 0) -> NetworkWeights:
+def is_affordable(spec: NetworkSpec) -> bool:
+    """Whether joint rounding of such a network takes minutes, not hours."""
+    return spec.num_parameters <= LARGEST_NETWORK
+
+
+def round_weights(weights: NetworkWeights, scales: str, audio: Array, vectors: int | None = None, seed: int = 0,
+                  watch: Watch = lambda fraction: None) -> NetworkWeights:
     """The network with every matrix on its int8 grid, rounded for the smallest output error.
 
     The largest weight of each block lies at ±127 steps, so that ``weight_quantization`` finds these integers again.
     Biases move too. A network that lies on its grid is returned as it is; one without audio to judge by is rounded to
-    nearest.
+    nearest. Ctrl-C gives the best so far.
 
     Args:
         weights: an LSTM network, streaming or with a frame.
         scales: ``"channel"``, one per output channel; ``"gate"``, one per matrix of a gate.
-        audio: (T,) float32, dry, calibration. vectors: gradients that G is made of; more is slower and better.
+        audio: (T,) float32, dry, calibration. vectors: gradients that each G is made of; more is slower and better.
     """
     blocks = scale_blocks(weights, scales)
     nearest, flat = _nearest(weights, blocks), flatten(weights)
-    if np.all(np.abs(_values(nearest, flat) - flat) <= 1e-4 * nearest.steps):
+    if np.all(np.abs(nearest.values(flat) - flat) <= 1e-4 * nearest.steps):
         return weights
-    if audio.size == 0 or is_silent(audio):
-        return unflatten(_values(nearest, flat), weights)
-    vectors = vectors or max(512, min(len(flat), 6144))
-    problem = _Problem(measure_sensitivity(weights, audio, vectors, seed), flat, nearest)
-    checked = _CHECKED_WINDOWS if weights.spec.frame_samples else _CHECKED_STRETCHES
-    best = _values(nearest, flat)
-    least, _ = error_and_slope(weights, unflatten(best, weights), audio, checked, seed + 1)
-    values = problem.solve()
-    for _ in range(_ROUNDS):
-        error, slope = error_and_slope(weights, unflatten(values, weights), audio, checked, seed + 1)
-        if error >= least:
-            break
-        best, least = values, error
-        values = problem.improve(slope)
-    return unflatten(best, weights)
+    search = _Search(weights, nearest, audio, vectors, seed, watch)
+    if audio.size and not is_silent(audio):
+        # Of a chaotic network G may be no matrix that has a factor: then nearest it stays.
+        with suppress(KeyboardInterrupt, np.linalg.LinAlgError):
+            search.run()
+    return unflatten(search.best, weights)
+
+
+def nearest_weights(weights: NetworkWeights, scales: str) -> NetworkWeights:
+    """The network with every matrix at the nearest points of its grid, as the builders would put it there."""
+    return unflatten(_nearest(weights, scale_blocks(weights, scales)).values(flatten(weights)), weights)
 
 
 def scale_blocks(weights: NetworkWeights, scales: str) -> list[Places]:
@@ -108,9 +92,19 @@ def scale_blocks(weights: NetworkWeights, scales: str) -> list[Places]:
     return blocks
 
 
-def _nearest(weights: NetworkWeights, blocks: list[Places]) -> _Grid:
+def split_blocks(blocks: list[Places], largest: int) -> list[list[Places]]:
+    """Blocks in runs of about ``largest`` weights at most, alike in size; a block is never cut."""
+    total, done = sum(map(len, blocks)), 0
+    runs: list[list[Places]] = [[] for _ in range(-(-total // largest))]
+    for block in blocks:
+        runs[int((done + len(block) / 2) * len(runs) / total)].append(block)
+        done += len(block)
+    return [run for run in runs if run]
+
+
+def _nearest(weights: NetworkWeights, blocks: list[Places]) -> WeightGrid:
     flat = flatten(weights)
-    grid = _Grid(blocks, np.zeros(len(flat)), np.zeros(len(flat)), np.zeros(len(flat), dtype=bool))
+    grid = WeightGrid(blocks, np.zeros(len(flat)), np.zeros(len(flat)), np.zeros(len(flat), dtype=bool))
     for block in blocks:
         largest = block[np.argmax(np.abs(flat[block]))]
         grid.steps[block] = symmetric_scales(np.abs(flat[[largest]]))[0]
@@ -121,147 +115,66 @@ def _nearest(weights: NetworkWeights, blocks: list[Places]) -> _Grid:
     return grid
 
 
-def _values(grid: _Grid, flat: Float) -> Float:
-    """All weights (P,), the free ones as in ``flat``."""
-    return np.where(grid.steps > 0, grid.integers * grid.steps, flat)
+@dataclass(frozen=True)
+class _Part:
+    """Some blocks and all biases, at ``places`` of the flat order."""
+
+    places: Places
+    problem: RoundingProblem
 
 
-class _Problem:
-    """Minimize δᵀGδ over integers, scales and free weights."""
+class _Search:
+    """From the nearest integers to better ones; ``best`` (P,) is the best so far."""
 
-    def __init__(self, sensitivity: Array, flat: Float, nearest: _Grid) -> None:
-        self._flat, self._values = flat, _values(nearest, flat)
-        # A block of one weight has a scale of its own: it is as free as a bias.
-        blocks = [block for block in nearest.blocks if len(block) > 1]
-        single = np.concatenate([block for block in nearest.blocks if len(block) == 1] or [np.zeros(0, np.int64)])
-        self._grid = _Grid(blocks, nearest.steps.copy(), nearest.integers.copy(), nearest.pinned.copy())
-        self._grid.steps[single] = 0.0
-        self._free = np.flatnonzero(self._grid.steps == 0)
-        diagonal = np.sqrt(np.diag(sensitivity).astype(np.float64))
-        # In units in which every weight alone matters alike, G can be damped alike and float32 suffices.
-        self._unit = np.maximum(diagonal, 1e-4 * max(float(diagonal.max()), 1e-30))
-        unit = (1.0 / self._unit).astype(np.float32)
-        sensitivity *= unit[:, np.newaxis]
-        sensitivity *= unit
-        sensitivity[np.diag_indices(len(flat))] += DAMPING
-        self._g = sensitivity
-        self._eliminate()
+    def __init__(self, weights: NetworkWeights, nearest: WeightGrid, audio: Array, vectors: int | None, seed: int,
+                 watch: Watch) -> None:
+        self._weights, self._nearest, self._audio = weights, nearest, audio
+        self._vectors, self._seed, self._watch = vectors, seed, watch
+        self._flat = flatten(weights)
+        self.best = nearest.values(self._flat)
 
-    def _eliminate(self) -> None:
-        """G of the gridded weights with the free ones always at their best."""
-        # The order in which Babai goes is from the end: the blocks that matter most go first.
-        weight = [float(np.sum((self._grid.steps[block] * self._unit[block]) ** 2)) for block in self._grid.blocks]
-        self._grid.blocks = [self._grid.blocks[k] for k in np.argsort(weight)]
-        for k, block in enumerate(self._grid.blocks):
-            importance = self._unit[block] + 1e9 * self._grid.pinned[block]
-            self._grid.blocks[k] = block[np.argsort(importance, kind="stable")]
-        gridded = self._grid.gridded
-        across = self._g[np.ix_(self._free, gridded)]
-        self._answer = np.linalg.solve(self._g[np.ix_(self._free, self._free)].astype(np.float64),
-                                       across).astype(np.float32)
-        self._reduced = self._g[np.ix_(gridded, gridded)] - across.T @ self._answer
+    def run(self) -> None:
+        """All of it."""
+        self._watch(0.0)
+        least, _ = self._error_and_slope(self.best)
+        values, parts = self._round()
+        error, slope = self._error_and_slope(values)
+        if error < least:
+            self.best = values
+            self._improve(error, slope, parts)
 
-    def solve(self) -> Float:
-        """Round all; the weights (P,)."""
-        self._babai()
-        return self.improve(None)
+    def _improve(self, least: float, slope: Float, parts: list[_Part]) -> None:
+        """Each part from ``best`` on by the true gradient there; a part that this did not help is done."""
+        for turn in range(_ROUNDS):
+            for part in tuple(parts):
+                self._watch(0.8 + 0.2 * turn / _ROUNDS)
+                values = self.best.copy()
+                values[part.places] = part.problem.improve(values[part.places], slope[part.places])
+                error, changed = self._error_and_slope(values)
+                if error < least:
+                    self.best, least, slope = values, error, changed
+                else:
+                    parts.remove(part)
 
-    def improve(self, slope: Float | None) -> Float:
-        """Go down from where it stands; ``slope`` is half the true error's gradient there, without it G's word."""
-        slope = self._promised_slope() if slope is None else slope / self._unit
-        for _ in range(2):
-            slope = self._flip(slope)
-            slope = self._fit_scales(slope)
-        return self._values.copy()
+    def _round(self) -> tuple[Float, list[_Part]]:
+        """All blocks once, part after part, biases moved by each part's share."""
+        values, parts = self._flat.copy(), []
+        runs, free = split_blocks(self._nearest.blocks, LARGEST_PART), np.flatnonzero(self._nearest.steps == 0)
+        for index, blocks in enumerate(runs):
+            places = np.sort(np.concatenate([*blocks, free]))
+            problem = self._problem(blocks, places, (index, len(runs)))
+            values[places] += problem.solve() - self._flat[places]
+            parts.append(_Part(places, problem))
+        return values, parts
 
-    def _promised_slope(self) -> Float:
-        return self._g @ ((self._values - self._flat) * self._unit)
+    def _problem(self, blocks: list[Places], places: Places, turn: tuple[int, int]) -> RoundingProblem:
+        def watch(fraction: float) -> None:
+            self._watch(0.8 * (turn[0] + 0.8 * fraction) / turn[1])
 
-    def _babai(self) -> None:
-        gridded, grid = self._grid.gridded, self._grid
-        upper = np.linalg.cholesky(self._reduced).T * self._unit[gridded].astype(np.float32)
-        moved, stop = np.zeros(len(gridded)), len(gridded)
-        for block in reversed(grid.blocks):
-            start = stop - len(block)
-            carried = upper[start:stop, stop:] @ moved[stop:].astype(np.float32)
-            scales, integers = _round_block(upper[start:stop, start:stop].astype(np.float64),
-                                            carried.astype(np.float64), self._flat[block], grid.pinned[block])
-            grid.steps[block], grid.integers[block] = scales, integers
-            moved[start:stop] = integers * scales - self._flat[block]
-            stop = start
-        self._values[gridded] = grid.integers[gridded] * grid.steps[gridded]
-        self._values[self._free] = self._flat[self._free]
-        change = (self._values[gridded] - self._flat[gridded]) * self._unit[gridded]
-        self._values[self._free] -= (self._answer @ change) / self._unit[self._free]
+        vectors = self._vectors or max(512, min(len(places), 6144))
+        sensitivity = measure_sensitivity(self._weights, self._audio, vectors, self._seed, places, watch)
+        return RoundingProblem(sensitivity, self._flat[places], self._nearest.part(blocks, places))
 
-    def _flip(self, slope: Float) -> Float:
-        """Steps of ±1 while one lowers the error, free weights following; the slope where it ends."""
-        grid, gridded, free = self._grid, self._grid.gridded, self._free
-        step = grid.steps[gridded] * self._unit[gridded]
-        curvature = step**2 * np.diag(self._reduced)
-        down = slope[gridded] - self._answer.T @ slope[free]
-        integers, pinned, change = grid.integers[gridded], grid.pinned[gridded], np.zeros(len(gridded))
-        for _ in range(4 * len(gridded)):
-            gain = 2.0 * step * np.abs(down) - curvature
-            toward = -np.sign(down)
-            gain[pinned | (np.abs(integers + toward) > WEIGHT_LIMIT)] = 0.0
-            best = int(np.argmax(gain))
-            if gain[best] <= 1e-6 * curvature[best]:
-                break
-            integers[best] += toward[best]
-            move = toward[best] * step[best]
-            change[best] += move
-            down += move * self._reduced[best]
-        grid.integers[gridded] = integers
-        self._values[gridded] = integers * grid.steps[gridded]
-        everywhere = np.zeros(len(slope))
-        everywhere[gridded] = change
-        inner = self._g[np.ix_(free, free)].astype(np.float64)
-        everywhere[free] = -(self._answer @ change) - np.linalg.solve(inner, slope[free])
-        self._values[free] += everywhere[free] / self._unit[free]
-        return slope + self._g @ everywhere
-
-    def _fit_scales(self, slope: Float) -> Float:
-        """Scales and free weights to their best for these integers; the slope where it ends."""
-        grid, blocks = self._grid, self._grid.blocks
-        basis = np.zeros((len(slope), len(blocks) + len(self._free)), np.float32)
-        for k, block in enumerate(blocks):
-            basis[block, k] = self._values[block] * self._unit[block]
-        basis[self._free, len(blocks) + np.arange(len(self._free))] = 1.0
-        pushed = self._g @ basis
-        inner = (basis.T @ pushed).astype(np.float64)
-        inner[np.diag_indices(len(inner))] *= 1.0 + DAMPING
-        inner[np.diag_indices(len(inner))] += 1e-12
-        amount = -np.linalg.solve(inner, basis.T @ slope)
-        factor = np.clip(amount[: len(blocks)], -0.02, 0.02)
-        amount[: len(blocks)] = factor
-        for k, block in enumerate(blocks):
-            grid.steps[block] = (grid.steps[block] * (1.0 + factor[k])).astype(np.float32)
-            self._values[block] = grid.integers[block] * grid.steps[block]
-        self._values[self._free] += amount[len(blocks) :] / self._unit[self._free]
-        return slope + pushed @ amount
-
-
-def _round_block(upper: Float, carried: Float, values: Float, pinned: NDArray[np.bool_]) -> tuple[Float, Float]:
-    """The best scale of a block, as a weight's (n,), and its integers (n,).
-
-    Args:
-        upper: (n, n) the block of the triangular factor. carried: (n,) what the weights rounded before left in its
-            rows. values: (n,) to round, the pinned one last.
-    """
-    count = len(values)
-    if np.all(values == 0.0):
-        return np.ones(count), np.zeros(count)
-    peak = np.max(np.abs(values))
-    scales = symmetric_scales(peak * CLIP_FACTORS).astype(np.float64)
-    moved, integers, cost = np.zeros((len(scales), count)), np.zeros((len(scales), count)), np.zeros(len(scales))
-    for k in range(count - 1, -1, -1):
-        left = carried[k] + moved[:, k + 1 :] @ upper[k, k + 1 :]
-        wanted = (values[k] - left / upper[k, k]) / scales
-        if pinned[k]:
-            wanted = np.full(len(scales), np.copysign(WEIGHT_LIMIT, values[k]))
-        integers[:, k] = np.clip(np.rint(wanted), -WEIGHT_LIMIT, WEIGHT_LIMIT)
-        moved[:, k] = integers[:, k] * scales - values[k]
-        cost += (left + upper[k, k] * moved[:, k]) ** 2
-    best = int(np.argmin(cost))
-    return np.full(count, scales[best]), integers[best]
+    def _error_and_slope(self, values: Float) -> tuple[float, Float]:
+        checked = _CHECKED_WINDOWS if self._weights.spec.frame_samples else _CHECKED_STRETCHES
+        return error_and_slope(self._weights, unflatten(values, self._weights), self._audio, checked, self._seed + 1)

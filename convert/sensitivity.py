@@ -7,7 +7,7 @@ signs: v = Σ ε_t J_t has E[vᵀv] = Σ J_tᵀJ_t, because the signs of differe
 What a weight did before its stretch began is left out of v.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,8 @@ STRETCH_SAMPLES = 512
 WARM_UP_SAMPLES = 2048
 _LANES = 256
 _WINDOWS_AT_ONCE = 1024
+_LARGEST_OUTLIER, _LARGEST_GRADIENT = 1e6, 1e15
+"""Of a lane's gradient: over the median; and so that its square is still a float32."""
 
 States = list[tuple[Array, Array]]
 """Hidden state and cell of every layer, each (lanes, H)."""
@@ -139,13 +141,24 @@ def gradients(weights: NetworkWeights, tapes: list[_Tape], pull: Array) -> Array
     head = np.einsum("tnh,tn->nh", tapes[-1].hidden[1:], pulled[:, :, 0])
     parts = [head, pulled[:, :, 0].sum(axis=0)[:, np.newaxis]]
     toward = pulled * weights.head_kernel[:, 0]
-    for layer, tape in zip(reversed(weights.layers), reversed(tapes), strict=True):
-        slopes = _pull_through_layer(layer, tape, toward)
-        by_lane = np.ascontiguousarray(slopes.transpose(1, 0, 2))
-        parts = [_outer(tape.signal, by_lane), _outer(tape.hidden[:-1], by_lane), by_lane.sum(axis=1), *parts]
-        if layer is not weights.layers[0]:
-            toward = slopes @ layer.kernel.T
+    # In a chaotic network a gradient may overflow; who calls us leaves such lanes out.
+    with np.errstate(over="ignore", invalid="ignore"):
+        for layer, tape in zip(reversed(weights.layers), reversed(tapes), strict=True):
+            slopes = _pull_through_layer(layer, tape, toward)
+            by_lane = np.ascontiguousarray(slopes.transpose(1, 0, 2))
+            parts = [_outer(tape.signal, by_lane), _outer(tape.hidden[:-1], by_lane), by_lane.sum(axis=1), *parts]
+            if layer is not weights.layers[0]:
+                toward = slopes @ layer.kernel.T
     return np.concatenate(parts, axis=1)
+
+
+def _sane(rows: Array) -> Array:
+    """``rows`` (lanes, P) without those of lanes in which the network is chaotic: their gradients explode."""
+    sizes = np.max(np.abs(rows), axis=1)
+    finite = np.isfinite(sizes)
+    usual = np.median(sizes[finite]) if finite.any() else 0.0
+    rows[~finite | (sizes > min(_LARGEST_OUTLIER * usual, _LARGEST_GRADIENT))] = 0.0
+    return rows
 
 
 def _outer(signal: Array, by_lane: Array) -> Array:
@@ -172,19 +185,28 @@ def _pull_through_layer(layer: RecurrentWeights, tape: _Tape, toward: Array) -> 
     return slopes
 
 
-def measure_sensitivity(weights: NetworkWeights, audio: Array, vectors: int, seed: int = 0) -> Array:
-    """G (P, P), float32: mean error energy per output sample of a change of weights."""
+def measure_sensitivity(weights: NetworkWeights, audio: Array, vectors: int, seed: int = 0,
+                        places: NDArray[np.int64] | None = None,
+                        watch: Callable[[float], None] = lambda fraction: None) -> Array:
+    """G (P, P), float32: mean error energy per output sample of a change of weights.
+
+    Args:
+        places: of the weights that may change, P of them; None: all. watch: is given the share that is done.
+    """
     rng = np.random.default_rng(seed)
-    size = weights.spec.num_parameters
-    total, answers = np.zeros((size, size), np.float32), 0
+    size = weights.spec.num_parameters if places is None else len(places)
+    total, answers, done = np.zeros((size, size), np.float32), 0, 0
     for excerpt in excerpts(weights, audio, vectors, seed):
         _, _, tapes = play(weights, excerpt.dry, excerpt.states, taped=True)
         pull = np.zeros_like(excerpt.dry)
         counted = pull[:, excerpt.answers]
         counted[...] = rng.choice(np.array([-1, 1], np.float32), counted.shape)
-        rows = gradients(weights, tapes, pull)
+        rows = _sane(gradients(weights, tapes, pull))
+        rows = rows if size == rows.shape[1] else rows[:, places]
         total += rows.T @ rows
         answers += counted.size
+        done += len(rows)
+        watch(min(1.0, done / vectors))
     total /= np.float32(answers)
     return total
 
@@ -202,5 +224,5 @@ def error_and_slope(teacher: NetworkWeights, student: NetworkWeights, audio: Arr
         pull[:, excerpt.answers] = (found - wanted)[:, excerpt.answers]
         energy += float(np.sum(pull.astype(np.float64) ** 2))
         answers += pull[:, excerpt.answers].size
-        slope += gradients(student, tapes, pull).sum(axis=0, dtype=np.float64)
+        slope += _sane(gradients(student, tapes, pull)).sum(axis=0, dtype=np.float64)
     return energy / answers, slope / answers

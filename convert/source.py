@@ -14,11 +14,12 @@ from neuralpedal.contract.errors import ModelFileError, RecordingError
 from neuralpedal.contract.pair import RecordingPair, read_pair
 from neuralpedal.contract.run_folder import RunFolder
 from neuralpedal.contract.weights import NetworkWeights
-from neuralpedal.convert.rounding import round_weights
+from neuralpedal.convert.rounding_choice import better_rounded
 from neuralpedal.convert.signal_grids import SignalGrids
 from neuralpedal.train.networks import load_model
 
 Signal = NDArray[np.float32]
+Rounder = Callable[[NetworkWeights, str, Signal, Signal], NetworkWeights]
 
 WARM_UP_S = 0.5
 """Audio before the measured part that brings the state up, where a take has some."""
@@ -54,6 +55,7 @@ class ConversionSource:
         provenance: digests and versions for the manifest.
         grids: of ``w8a8`` and ``tflm16x8``; None: ``calibration`` is played to choose them.
         rounding: a name of ``ROUNDINGS``: how weights are put on their int8 grids.
+        rounder: does it; given weights, scales, calibration and validation audio, see ``better_rounded``.
     """
 
     name: str
@@ -64,6 +66,7 @@ class ConversionSource:
     provenance: dict[str, str]
     grids: SignalGrids | None = None
     rounding: str = "nearest"
+    rounder: Rounder = better_rounded
 
     @cached_property
     def channel_rounded(self) -> NetworkWeights:
@@ -78,11 +81,7 @@ class ConversionSource:
     def _rounded(self, scales: str) -> NetworkWeights:
         # Nearest is what the builders do anyway.
         joint = self.rounding == "joint"
-        return round_weights(self.weights, scales, self.calibration) if joint else self.weights
-
-
-ROUNDINGS = ("joint", "nearest")
-"""For the smallest output error (``rounding.py``), or every weight for itself."""
+        return self.rounder(self.weights, scales, self.calibration, self.take.dry) if joint else self.weights
 
 
 def read_source(path: Path, dry: Path | None = None, wet: Path | None = None) -> ConversionSource:

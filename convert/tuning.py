@@ -50,9 +50,14 @@ def needs_tuning(scheme: str, esr_float: float) -> bool:
 
 
 def tuned_source(scheme: str, source: ConversionSource, tuner: Tuner, target: Signal) -> ConversionSource:
-    """``source`` with weights tuned for a scheme, to build and measure as any other; ``target`` is the float model's
-    output over the calibration audio."""
-    start, audio, grids = source.weights, source.calibration, None
+    """``source`` with weights tuned for a scheme, to build and measure as any other.
+
+    Args:
+        target: the float model's output over the calibration audio.
+    """
+    # Rounded already, so that tuning begins where rounding ended.
+    start = source.gate_rounded if scheme == "w8a8" else source.channel_rounded
+    audio, grids = source.calibration, None
     if scheme == "w8":
         weights = tuner.tune(scheme, start, w8_arithmetic(start.spec), audio, target)
     elif scheme == W8A16:

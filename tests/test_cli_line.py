@@ -81,6 +81,7 @@ def test_a_run_its_keras_file_and_its_float_pedal_evaluate_alike(
 def test_the_report_holds_what_the_files_do(converted: Path, trained: Path, cli: Cli) -> None:
     report = json.loads((converted / "report.json").read_text())
     assert list(report["schemes"]) == list(SCHEMES)
+    assert report["rounding"] == "joint"
     training = json.loads((trained / "training.json").read_text())
     start, dry = training["data"]["validation_starts_at_sample"], read_recording(Path(training["data"]["dry"]))
     wet = read_recording(Path(training["data"]["wet"]))
@@ -145,8 +146,8 @@ def test_a_bare_keras_file_needs_recordings(trained: Path, test_take: tuple[Path
     model = trained / "model.keras"
     code, _, err = cli("convert", model, "--out", tmp_path / "out")
     assert code == 1 and "--dry and --wet" in err
-    assert cli("convert", model, "--out", tmp_path / "out", "--no-report", "--seconds", 0.1, "--dry",
-               test_take[0], "--wet", test_take[1])[0] == 0
+    assert cli("convert", model, "--out", tmp_path / "out", "--no-report", "--rounding", "nearest", "--seconds", 0.1,
+               "--dry", test_take[0], "--wet", test_take[1])[0] == 0
 
 
 def test_recordings_that_moved_or_changed_since_training_are_named(

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -146,6 +147,21 @@ def test_a_tuner_is_given_the_schemes_arithmetic_and_the_grids_stay_those_of_the
         assert after.grids.cell_scales == chosen.cell_scales
         assert after.grids.ratio == chosen.ratio
     assert after.weights.digest() != source.weights.digest()
+
+
+@pytest.mark.parametrize(("scheme", "scales"), [("w8", "channel"), ("w8a16", "channel"), ("w8a8", "gate")])
+def test_tuning_begins_where_rounding_ended(scheme: str, scales: str, source) -> None:
+    rounded = {name: random_weights(source.weights.spec, seed) for seed, name in enumerate(("channel", "gate"))}
+    given = []
+
+    class Listener(BatchTuner):
+        def tune(self, scheme, weights, arithmetic, dry, target):
+            given.append(weights.digest())
+            return weights
+
+    jointly = replace(source, rounding="joint", rounder=lambda weights, scales, *audio: rounded[scales])
+    tuned_source(scheme, jointly, Listener(), source.calibration)
+    assert given == [rounded[scales].digest()]
 
 
 def test_frames_are_refused_before_anything_is_written(tmp_path: Path) -> None:

@@ -85,6 +85,7 @@ def test_convert_writes_everything_then_exits_1_beyond_a_limit(pair_paths: tuple
                                                                cli: Run) -> None:
     model = Path(__file__).parent / "golden" / "lstm-2x3.before-frames.keras"
     arguments = ("convert", model, "--out", tmp_path / "out", "--schemes", "w8,w8a8", "--seconds", 0.05, "--no-report",
+                 "--rounding", "nearest",
                  "--dry", pair_paths[0], "--wet", pair_paths[1], "--recommend", "mcu-integer", "--budget", 0.5)
     assert cli(*arguments, "--max-degradation", "w8a16=1")[0] == 2
     assert not (tmp_path / "out").exists()
