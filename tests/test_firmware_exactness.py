@@ -82,13 +82,16 @@ def test_golden_models_with_their_gains_are_exact_in_any_blocks_and_after_reset(
                                                                                 tmp_path: Path) -> None:
     compiled = compile_pedal(read_tflite(GOLDEN / name), tmp_path / "c", io)
     dry = trying_audio(600)
-    for blocks in ((1,), (16,), (48,), (64,), IRREGULAR, (600,)):
-        for in_place in (False, True):
-            compiled.pedal.reset()
-            compiled.expected.reset()
-            assert compiled.difference(dry, blocks, in_place) == 0.0, blocks
+    played = dry if io == "int16" else (dry / 32768).astype(np.float32)
+    assert compiled.difference(dry, (600,)) == 0.0
     # Without a reset the state is carried on, as the reference's is.
     assert compiled.difference(dry) == 0.0
+    compiled.pedal.reset()
+    wanted = compiled.pedal.process(played, (600,))
+    for blocks in ((1,), (16,), (48,), (64,), IRREGULAR):
+        for in_place in (False, True):
+            compiled.pedal.reset()
+            assert np.array_equal(compiled.pedal.process(played, blocks, in_place), wanted), blocks
 
 
 def test_cells_that_saturate_for_seconds_are_exact(tmp_path: Path) -> None:
@@ -136,9 +139,9 @@ def test_another_processor_and_another_byte_order_give_the_same_bits(
     need(compiler, emulator)
     for scheme, kernels in arithmetics:
         model = write_pedal(tmp_path / "pedal.tflite", Wanted(scheme, 11, 2, True, 0.5, 7, 2.0, -3.0))
-        project = write_project(model.path, tmp_path / f"{scheme}-{kernels}", target, io, kernels, golden_s=0.1)
+        project = write_project(model.path, tmp_path / f"{scheme}-{kernels}", target, io, kernels, golden_s=0.03)
         found = verify_project(project.folder, blocks=((48,),))
-        assert found.passed and found.samples == 4800, scheme
+        assert found.passed and found.samples == 1440, scheme
 
 
 @pytest.mark.parametrize(("num_layers", "size", "skip"), [(1, 16, True), (2, 5, False)])

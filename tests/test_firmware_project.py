@@ -1,18 +1,24 @@
 """The project on the disk and the command around it: whole or not at all, deterministic, clear when it cannot be."""
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from firmware_pedals import Wanted, trying_audio, write_pedal
 from neuralpedal.contract.audio import write_recording
-from neuralpedal.contract.errors import FirmwareError, OutputError, SpecError
+from neuralpedal.contract.errors import FirmwareError, OutputError, PedalError, SpecError
+from neuralpedal.contract.tflite_file import parse_tflite
 from neuralpedal.firmware_bridge.audio_defines import int16_of
 from neuralpedal.firmware_bridge.c_identifier import check_identifier, identifier_of
 from neuralpedal.firmware_bridge.c_text import float_literal
+from neuralpedal.firmware_bridge.code_generation import CodeRequest, generate_code
+from neuralpedal.firmware_bridge.compiler import run_compiler
 from neuralpedal.firmware_bridge.expected_audio import ExpectedAudio
 from neuralpedal.firmware_bridge.project import read_project, write_project
 from signals import plucks
@@ -197,3 +203,33 @@ def test_float_literals_keep_every_bit(value: float) -> None:
     text = float_literal(value)
     assert text.endswith("f") and any(mark in text for mark in ".e")
     assert np.float32(float(text[:-1])).tobytes() == np.float32(value).tobytes()
+
+
+@pytest.mark.usefixtures("c_compiler")
+@pytest.mark.parametrize(("scheme", "kernels", "io"), [
+    ("w8", None, "float"), ("w8a16", None, "int16"), ("w8a8", "litert", "int16"), ("w8a8", "litert", "float"),
+    ("w8a8", "tflm", "int16"), ("coarse-fine", "tflm", "int16"), ("tflm16x8", None, "int16")])
+def test_the_header_states_the_bytes_of_the_tables(scheme: str, kernels: str | None, io: str, tmp_path: Path) -> None:
+    model = write_pedal(tmp_path / "pedal.tflite", Wanted(scheme, 5, 2))
+    project = write_project(model.path, tmp_path / "c", io=io, kernels=kernels, golden_s=0.001)
+    run_compiler(["cc", "-std=c99", "-c", "pedal_model.c"], project.folder)
+    listed = subprocess.run(["nm", "-S", project.folder / "pedal_model.o"], check=True, capture_output=True, text=True)
+    assert sum(int(line.split()[1], 16) for line in listed.stdout.splitlines()) == project.table_bytes
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.sampled_from(["lstm-1x4-skip.w8", "lstm-2x3.w8a16", "lstm-2x3.w8a8", "lstm-1x4-skip.coarse-fine.w8a8",
+                        "lstm-2x3.tflm16x8"]),
+       st.lists(st.tuples(st.floats(0.0, 1.0, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=6),
+       st.sampled_from(["float", "int16"]))
+def test_a_damaged_file_gives_c_or_a_clear_error(tmp_path_factory: pytest.TempPathFactory, name: str,
+                                                 damage: list[tuple[float, int]], io: str) -> None:
+    data = bytearray((GOLDEN / f"{name}.tflite").read_bytes())
+    for place, value in damage:
+        data[int(place * len(data))] = value
+    try:
+        code = generate_code(parse_tflite(Path("damaged.tflite"), bytes(data)), CodeRequest(io, None, "x", "x"))
+    except PedalError as error:
+        assert str(error)
+    else:
+        assert code.table_bytes > 0
