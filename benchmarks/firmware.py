@@ -37,7 +37,7 @@ TARGETS = {("cortex-m7", "w8a16", 16): 5000, ("cortex-m7", "w8a8", 16): 4500, ("
            ("cortex-m7", "w8a16", 8): 2000}
 """Instructions per sample, at most."""
 
-_AUDIO_S = 0.05
+_AUDIO_S = 0.01
 
 
 @dataclass(frozen=True)

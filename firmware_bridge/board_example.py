@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from neuralpedal.contract.errors import SpecError
 from neuralpedal.firmware_bridge.board_catalog import Board, Example, boards, find_board
 
-SHARED_FILES = ("pedal_bypass.h",)
+SHARED_FILES = ("pedal_bypass.h", "pedal_cycles.h")
 SKETCH = ".ino"
 
 

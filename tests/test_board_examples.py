@@ -52,6 +52,16 @@ def test_an_example_compiles_and_calls_the_runtime(board: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("board", boards_with_example())
+def test_the_cycle_counter_compiles_in_an_example(board: str, tmp_path: Path) -> None:
+    project = make(tmp_path, board)
+    path = next(project.folder.glob(PROGRAMS[board]))
+    path.write_text(f'#include "pedal_cycles.h"\nvoid measure(void);\nvoid measure(void)\n{{\n    pedal_cycles_start();'
+                    f'\n    const uint32_t before = pedal_cycles();\n    while (pedal_cycles() - before < 9u);\n}}\n'
+                    f"{path.read_text()}")
+    assert compile_example(project).returncode == 0
+
+
+@pytest.mark.parametrize("board", boards_with_example())
 def test_an_example_refuses_samples_of_the_other_type(board: str, tmp_path: Path) -> None:
     project = make(tmp_path, board)
     header, other = project.folder / "pedal_model.h", {"float": 1, "int16": 0}[project.io]
@@ -68,7 +78,7 @@ def test_the_teensy_refuses_a_model_of_another_sample_rate(tmp_path: Path) -> No
 def test_every_example_is_under_150_lines_and_says_that_it_has_not_run_on_hardware(tmp_path: Path) -> None:
     for board in boards_with_example():
         texts = example_texts(find_example(board)[1], "my-pedal")
-        assert sum(len(text.splitlines()) for text in texts.values()) < 200
+        assert sum(len(text.splitlines()) for text in texts.values()) < 250
         assert all(len(text.splitlines()) < 150 for text in texts.values())
         assert any("has not run on hardware" in " ".join(text.split()).replace(" * ", " ") for text in texts.values())
 
