@@ -1,15 +1,19 @@
 """Builds a project for an emulated Cortex-M, plays it there and measures what it takes: flash, RAM, stack, time."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from neuralpedal.contract.errors import FirmwareError
 from neuralpedal.firmware_bridge.code_generation import STACK_BYTES
 from neuralpedal.firmware_bridge.compiler import find_program, run_compiler
 from neuralpedal.firmware_bridge.emulator import Playing, play
 from neuralpedal.firmware_bridge.footprint import Footprint, forbidden_instructions, link_footprint, read_footprint
 from neuralpedal.firmware_bridge.project import Project, runtime_text
 from neuralpedal.firmware_bridge.target import WARNING_FLAGS, Target
+
+_OVERFLOW = re.compile(r"region .?(\w+)' overflowed by (\d+) bytes")
 
 
 @dataclass(frozen=True)
@@ -56,8 +60,8 @@ def emulate(project: Project, target: Target, dry: Path, wanted: Path, place: Pa
         (place / name).write_text(runtime_text(name), encoding="utf-8")
     program = place / "pedal.elf"
     harness = [str(place / name) for name in names if name.endswith(".c")]
-    run_compiler([compiler, *chosen, *WARNING_FLAGS, "-I.", f"-I{place}", f"-L{place}", *project.sources, *harness,
-                  *target.link, "-o", str(program)], project.folder)
+    _link(project, target, [compiler, *chosen, *WARNING_FLAGS, "-I.", f"-I{place}", f"-L{place}", *project.sources,
+                            *harness, *target.link, "-o", str(program)])
     (place / "dry.bin").write_bytes(dry.read_bytes())
     (place / "wanted.bin").write_bytes(wanted.read_bytes())
     image = link_footprint(compiler, chosen, [project.folder / name for name in project.sources], project.folder,
@@ -67,6 +71,17 @@ def emulate(project: Project, target: Target, dry: Path, wanted: Path, place: Pa
                      footprint=read_footprint(f"{tools}size", image),
                      forbidden=tuple(forbidden_instructions(f"{tools}objdump", image))
                      if _must_be_integer(project) else ())
+
+
+def _link(project: Project, target: Target, command: list[str]) -> None:
+    try:
+        run_compiler(command, project.folder)
+    except FirmwareError as error:
+        overflow = _OVERFLOW.search(str(error))
+        if overflow is None:
+            raise
+        raise FirmwareError(f"{project.folder}: too large for {target.name}: {overflow[2]} bytes of {overflow[1]} are "
+                            f"missing on {target.machine}; choose a smaller network or another target") from error
 
 
 def _must_be_integer(project: Project) -> bool:

@@ -126,6 +126,13 @@ def test_a_division_or_a_float_in_an_integer_kernel_is_a_fault_on_a_cortex_m0plu
 
 
 @pytest.mark.usefixtures("rig")
+def test_a_network_that_is_too_large_for_the_target_is_an_error_that_says_by_how_much(tmp_path: Path) -> None:
+    project = make(tmp_path, "cortex-m0plus", wanted=Wanted("w8a16", 188, scale=0.1), golden_s=0.001)
+    with pytest.raises(FirmwareError, match=r"too large for cortex-m0plus: \d+ bytes of FLASH are missing on microbit"):
+        verify_project(project.folder)
+
+
+@pytest.mark.usefixtures("rig")
 def test_a_program_that_stops_is_an_error_and_not_a_result(tmp_path: Path) -> None:
     with pytest.raises(FirmwareError, match=r"exit code 3.*bad address or instruction"):
         broken(tmp_path, SAMPLE, f'__asm__ volatile("udf #0"); {SAMPLE}')
