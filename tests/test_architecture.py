@@ -112,6 +112,16 @@ def test_every_package_folder_is_declared_for_the_wheel() -> None:
     assert setuptools["package-dir"] == declared
 
 
+def test_every_other_file_of_a_stage_is_declared_for_the_wheel() -> None:
+    tomllib = pytest.importorskip("tomllib", reason="Python 3.10 has no tomllib")
+    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    declared = {path for package, patterns in setuptools["package-data"].items() for pattern in patterns
+                for path in (ROOT / setuptools["package-dir"][package]).glob(pattern)}
+    found = {path for stage in STAGES for path in (ROOT / stage).rglob("*")
+             if path.is_file() and path.suffix not in (".py", ".pyc")}
+    assert found == declared
+
+
 def test_no_file_has_a_name_that_means_nothing() -> None:
     assert not [path for stage in STAGES for path in _modules(stage) if path.stem in BARRED_NAMES]
 

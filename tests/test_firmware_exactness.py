@@ -14,8 +14,9 @@ from firmware_pedals import IRREGULAR, Wanted, compile_pedal, need, trying_audio
 from neuralpedal.contract.affine import code_of
 from neuralpedal.contract.audio import read_recording
 from neuralpedal.contract.metrics import esr
+from neuralpedal.contract.spec import NetworkSpec
 from neuralpedal.contract.tflite_file import read_tflite
-from neuralpedal.contract.weights import NetworkWeights
+from neuralpedal.contract.weights import NetworkWeights, random_weights
 from neuralpedal.device.engine import open_engine
 from neuralpedal.device.stream import stream
 from neuralpedal.firmware_bridge.audio_defines import int16_of
@@ -102,6 +103,21 @@ def test_cells_that_saturate_for_seconds_are_exact(tmp_path: Path) -> None:
 
 
 SANITIZERS = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+
+
+@pytest.mark.parametrize("kernels", ["litert", "tflm"])
+@pytest.mark.parametrize(("factor", "narrow"), [(1e-8, 0), (30.0, 1)])
+def test_sums_too_large_to_be_doubled_and_factors_above_one_are_exact(factor: float, narrow: int, kernels: str,
+                                                                      tmp_path: Path) -> None:
+    """A tiny kernel makes the int32 biases, in its steps, nearly 2³¹; a large one makes shifts to the left."""
+    weights = random_weights(NetworkSpec(hidden_size=8), seed=8)
+    weights.layers[0].kernel[:] *= np.float32(factor)
+    model = write_pedal(tmp_path / "pedal.tflite", Wanted("w8a8"), weights)
+    compiled = compile_pedal(model, tmp_path / "c", kernels=kernels, flags=("-O1", "-fsanitize=undefined"))
+    layer, = (line for line in (compiled.project.folder / "pedal_model.h").read_text().splitlines()
+              if line.startswith("#define PEDAL_LAYER0 "))
+    assert layer.endswith(f", {narrow}}}") and (narrow == 0 or ", 1}, {" in layer or ", 2}, {" in layer)
+    assert compiled.difference(trying_audio(600)) == 0.0
 
 
 @pytest.mark.parametrize(("compiler", "flags", "arithmetics"), [
