@@ -6,14 +6,15 @@ import click
 
 from neuralpedal.cli.console import note, print_json, progress_bar, warn
 from neuralpedal.cli.model_source import open_model
-from neuralpedal.device.engine import ENGINES
+from neuralpedal.cli.tflite_player import CHOICES, ENGINE_HELP
 
 
 @click.command("evaluate")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("dry", type=click.Path(path_type=Path))
 @click.argument("wet", type=click.Path(path_type=Path))
-@click.option("--engine", type=click.Choice(ENGINES), default="litert", show_default=True, help="For .tflite files.")
+@click.option("--engine", type=click.Choice(CHOICES), default="auto", show_default=True,
+              help=f"For .tflite files. {ENGINE_HELP}")
 @click.option("--block", default=64, show_default=True, help="Samples per block, for .tflite files.")
 @click.option("--probes/--no-probes", default=None, help="Also measure aliasing and the noise floor with test signals. "
               "[default: on, but off for the slow reference]")

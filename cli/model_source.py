@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuralpedal.cli.quiet import quiet_tensorflow
+from neuralpedal.cli.tflite_player import open_tflite
 from neuralpedal.contract.errors import ModelFileError
 from neuralpedal.contract.run_folder import RunFolder
-from neuralpedal.device.engine import Engine, open_engine
+from neuralpedal.device.engine import Engine
 from neuralpedal.device.stream import Report, stream
 
 Signal = NDArray[np.float32]
@@ -41,7 +42,7 @@ def open_model(path: Path, engine: str, block_size: int) -> PlayableModel:
         ModelFileError: nothing that can be played.
     """
     if path.suffix == ".tflite":
-        return PlayableModel(open_engine(path, engine, block_size))
+        return PlayableModel(open_tflite(path, engine, block_size))
     run = RunFolder(path)
     if path.is_dir() and not run.is_run():
         raise ModelFileError(f"{path}: holds no model.keras; is it a run folder of train?")

@@ -5,12 +5,12 @@ from pathlib import Path
 import click
 
 from neuralpedal.cli.console import note, print_json, print_table, progress_bar
-from neuralpedal.device.engine import ENGINES
+from neuralpedal.cli.tflite_player import CHOICES, ENGINE_HELP
 
 
 @click.command("profile")
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--engine", type=click.Choice(ENGINES), default="litert", show_default=True)
+@click.option("--engine", type=click.Choice(CHOICES), default="auto", show_default=True, help=ENGINE_HELP)
 @click.option("--block", default=64, show_default=True, help="Samples per block.")
 @click.option("--seconds", default=10.0, show_default=True, help="Audio to play.")
 @click.option("--png", type=click.Path(path_type=Path), help="Write the histogram as a picture.")
@@ -29,10 +29,10 @@ def command(model: Path, engine: str, block: int, seconds: float, png: Path | No
     if not 0 < seconds <= 3600:
         raise click.BadParameter(f"{seconds}: wanted more than 0 and at most 3600", param_hint="--seconds")
     from neuralpedal.cli.histogram import terminal_histogram, write_histogram_png
-    from neuralpedal.device.engine import open_engine
+    from neuralpedal.cli.tflite_player import open_tflite
     from neuralpedal.device.profile import profile
 
-    opened = open_engine(model, engine, block)
+    opened = open_tflite(model, engine, block)
     with progress_bar("playing") as (report, _):
         times = profile(opened, seconds, report)
     summary = times.summary()

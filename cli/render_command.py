@@ -5,14 +5,15 @@ from pathlib import Path
 import click
 
 from neuralpedal.cli.console import note, print_json, progress_bar
-from neuralpedal.device.engine import ENGINES
+from neuralpedal.cli.tflite_player import CHOICES, ENGINE_HELP
 
 
 @click.command("render")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
-@click.option("--engine", type=click.Choice(ENGINES), default="litert", show_default=True, help="For .tflite files.")
+@click.option("--engine", type=click.Choice(CHOICES), default="auto", show_default=True,
+              help=f"For .tflite files. {ENGINE_HELP}")
 @click.option("--block", default=64, show_default=True, help="Samples per block, for .tflite files; the sound does not "
               "depend on it.")
 @click.option("--resample", is_flag=True, help="Convert the file to the model's rate and back if they differ.")

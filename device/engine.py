@@ -12,8 +12,9 @@ from neuralpedal.contract.manifest import Manifest
 
 Block = NDArray[np.float32]
 
-ENGINES = ("litert", "reference")
-"""litert: the TFLite interpreter; reference: NumPy, slow, what everything else is proved against."""
+ENGINES = ("native", "litert", "reference")
+"""native: C compiled for this machine; litert: the TFLite interpreter; reference: NumPy, slow, what everything else is
+proved against."""
 
 MAX_BLOCK_SIZE = 65_536
 
@@ -57,7 +58,7 @@ def open_engine(path: Path, engine: str = "litert", block_size: int = 64, **opti
     Args:
         engine: a name of ``ENGINES``.
         block_size: 1 to 65,536 samples.
-        options: passed to the engine (``package`` for litert).
+        options: passed to the engine: ``package`` for litert, ``library`` (folder of the compiled pedal) for native.
 
     Raises:
         SpecError: unknown engine, impossible block size.
@@ -74,6 +75,10 @@ def open_engine(path: Path, engine: str = "litert", block_size: int = 64, **opti
         from neuralpedal.device.reference_engine import ReferenceEngine
 
         return ReferenceEngine(path, block_size)
+    if engine == "native":
+        from neuralpedal.device.native_engine import NativeEngine
+
+        return NativeEngine(path, block_size, **options)
     raise SpecError(f"engine {engine!r}: not one of {', '.join(ENGINES)}")
 
 

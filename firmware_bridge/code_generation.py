@@ -10,6 +10,7 @@ from neuralpedal.firmware_bridge.c_text import define
 from neuralpedal.firmware_bridge.float_code import float_code
 from neuralpedal.firmware_bridge.generated_code import GeneratedCode, padded
 from neuralpedal.firmware_bridge.tflite_code import tflite_code
+from neuralpedal.firmware_bridge.vector_code import vector_code
 from neuralpedal.firmware_bridge.w8a16_code import w8a16_code
 
 SHARED_RUNTIME_FILES = ("pedal.h", "pedal_audio.h", "pedal_dsp.h")
@@ -24,24 +25,32 @@ class CodeRequest:
     Attributes:
         io: float or int16. kernels: of which interpreter a w8a8 file's arithmetic is; None for the scheme's own.
         name: a C identifier. command: how to generate the same again.
+        lanes: floats per vector of the machine, for float networks; 0 for the portable kernel.
+        int16_weights: with vectors, matrices of 16 bits.
     """
 
     io: str
     kernels: str | None
     name: str
     command: str
+    lanes: int = 0
+    int16_weights: bool = False
 
 
 _Generator = Callable[[TfliteFile, CodeRequest], GeneratedCode]
 
 _GENERATORS: dict[str, _Generator] = {
-    "float32": lambda file, request: float_code(file),
-    "w8": lambda file, request: float_code(file),
+    "float32": lambda file, request: _float_code(file, request),
+    "w8": lambda file, request: _float_code(file, request),
     "w8a8": lambda file, request: tflite_code(file, request.io == "int16", request.kernels),
     "tflm16x8": lambda file, request: tflite_code(file, request.io == "int16", None),
     "w8a16": lambda file, request: w8a16_code(file, request.io == "int16"),
 }
 """By scheme."""
+
+
+def _float_code(file: TfliteFile, request: CodeRequest) -> GeneratedCode:
+    return vector_code(file, request.lanes, request.int16_weights) if request.lanes else float_code(file)
 
 
 def generate_code(file: TfliteFile, request: CodeRequest) -> GeneratedCode:

@@ -74,7 +74,8 @@ def test_a_run_its_keras_file_and_its_float_pedal_evaluate_alike(
     trained: Path, converted: Path, test_take: tuple[Path, Path], cli: Cli
 ) -> None:
     models = (trained, trained / "model.keras", converted / "tiny.float32.tflite")
-    figures = [json.loads(cli("evaluate", model, *test_take, "--json")[1])["esr"] for model in models]
+    figures = [json.loads(cli("evaluate", model, *test_take, "--engine", "litert", "--json")[1])["esr"]
+               for model in models]
     assert figures[0] == figures[1] == pytest.approx(figures[2], rel=1e-5)
 
 
@@ -135,7 +136,8 @@ def test_convert_measures_on_a_given_take_and_writes_the_schemes_asked_for(
     report = json.loads(out)
     assert code == 0 and list(report["schemes"]) == ["w8"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["report.json", "tiny.w8.tflite"]
-    evaluated = json.loads(cli("evaluate", tmp_path / "out" / "tiny.w8.tflite", *test_take, "--json")[1])
+    evaluated = json.loads(cli("evaluate", tmp_path / "out" / "tiny.w8.tflite", *test_take, "--engine", "litert",
+                               "--json")[1])
     assert report["schemes"]["w8"]["esr_wet"] == pytest.approx(evaluated["esr"], rel=1e-9)
     float_model = json.loads(cli("evaluate", trained, *test_take, "--json")[1])
     assert report["esr_float_model_wet"] == pytest.approx(float_model["esr"], rel=1e-9)

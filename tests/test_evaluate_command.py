@@ -43,7 +43,7 @@ def test_json_holds_every_figure_of_the_contract_as_it_was_computed(model: Path,
                                                                     cli: Cli) -> None:
     code, out, _ = cli("evaluate", model, *take, "--json")
     found = json.loads(out)
-    opened = open_model(model, "litert", 64)
+    opened = open_model(model, "auto", 64)
     dry, wet = (read_recording(path).samples for path in take)
     played = opened.play(dry, _quiet)
 

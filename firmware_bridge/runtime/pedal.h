@@ -31,12 +31,28 @@ typedef float pedal_sample;
 /* PEDAL_HIDDEN_PADDED is PEDAL_HIDDEN, rounded up to a multiple of four; what lies behind the last unit stays 0. */
 #if defined(PEDAL_ARITHMETIC_FLOAT)
 typedef float pedal_cell;
+#if defined(PEDAL_INT16_WEIGHTS) && PEDAL_INT16_WEIGHTS
+typedef int16_t pedal_hidden;
+#else
 typedef float pedal_hidden;
+#endif
 #else
 typedef int32_t pedal_cell;
 typedef int16_t pedal_hidden;
 #endif
 
+#if defined(PEDAL_LANES)
+/* PEDAL_UNITS is PEDAL_HIDDEN, rounded up to whole vectors of PEDAL_LANES. Hidden states of a sample and of the next lie
+ * in turn in the one place and the other; a block begins with the first. */
+typedef struct {
+    float cell[PEDAL_UNITS];
+    pedal_hidden hidden[2][PEDAL_UNITS];
+} pedal_layer_state;
+
+typedef struct {
+    pedal_layer_state layers[PEDAL_LAYERS];
+} pedal_state;
+#else
 typedef struct {
     pedal_cell cell[PEDAL_HIDDEN];
     pedal_hidden hidden[PEDAL_HIDDEN_PADDED]; /* read in pairs: aligned to four bytes by what lies before it */
@@ -47,6 +63,7 @@ typedef struct {
     pedal_layer_state layers[PEDAL_LAYERS];
     pedal_hidden next[PEDAL_HIDDEN_PADDED]; /* a layer's new hidden state while the old one is still read */
 } pedal_state;
+#endif
 
 /* What pedal_model.h promises. */
 typedef char pedal_state_size[sizeof(pedal_state) == PEDAL_STATE_BYTES ? 1 : -1];

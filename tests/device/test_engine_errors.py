@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from neuralpedal.cli.tflite_player import open_tflite
 from neuralpedal.contract.audio import write_recording
 from neuralpedal.contract.errors import ModelFileError, PedalError, SpecError
 from neuralpedal.device.engine import ENGINES, MAX_BLOCK_SIZE, open_engine
@@ -28,7 +29,7 @@ def patched(path: Path, model: str, old: bytes, new: bytes) -> Path:
 def check_refused(cli, model: Path, engine: str, error: type[PedalError], words: str) -> None:
     """The same refusal from the library and from the command line."""
     with pytest.raises(error, match=words) as caught:
-        open_engine(model, engine)
+        open_tflite(model, engine)
     code, out, err = cli("profile", model, "--engine", engine, "--seconds", "0.1")
     assert code == (2 if error is SpecError else 1)
     assert out == ""
@@ -36,14 +37,14 @@ def check_refused(cli, model: Path, engine: str, error: type[PedalError], words:
 
 
 def test_an_unknown_engine_is_a_spec_error_that_lists_the_known_ones():
-    with pytest.raises(SpecError, match="engine 'warp': not one of litert, reference"):
+    with pytest.raises(SpecError, match="engine 'warp': not one of native, litert, reference"):
         open_engine(MODEL, "warp")
 
 
 def test_an_unknown_engine_is_wrong_usage(cli):
     code, out, err = cli("profile", MODEL, "--engine", "warp")
     assert (code, out) == (2, "")
-    assert "'warp' is not one of 'litert', 'reference'" in err
+    assert "'warp' is not one of 'auto', 'native', 'litert', 'reference'" in err
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -51,7 +52,7 @@ def test_an_unknown_engine_is_wrong_usage(cli):
 def test_an_impossible_block_size_is_wrong_usage(cli, engine, block_size):
     words = f"block size {block_size}: wanted 1 to 65536 samples"
     with pytest.raises(SpecError, match=words):
-        open_engine(MODEL, engine, block_size)
+        open_tflite(MODEL, engine, block_size)
     code, out, err = cli("profile", MODEL, "--engine", engine, "--block", block_size)
     assert (code, out) == (2, "")
     assert err.splitlines() == [f"neuralpedal: {words}"]

@@ -102,7 +102,7 @@ def test_without_any_package_opening_a_model_is_a_device_error_and_exit_code_1(m
     machine.has()
     with pytest.raises(DeviceError, match=r"neuralpedal\[device\]"):
         open_engine(MODEL)
-    code, out, err = cli("profile", MODEL, "--seconds", "0.1")
+    code, out, err = cli("profile", MODEL, "--seconds", "0.1", "--engine", "litert")
     assert (code, out) == (1, "")
     assert "no TFLite interpreter found" in err
     assert "neuralpedal[device]" in err

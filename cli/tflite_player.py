@@ -1,0 +1,48 @@
+"""Opens a ``.tflite`` pedal in the engine asked for: here ``firmware_bridge`` compiles what ``device`` plays."""
+
+from pathlib import Path
+
+from neuralpedal.cli.console import note
+from neuralpedal.contract.errors import FirmwareError
+from neuralpedal.device.engine import ENGINES, Engine, open_engine
+
+CHOICES = ("auto", *ENGINES)
+ENGINE_HELP = "native: compiled for this machine; litert: interpreted; auto: native where a C compiler is."
+
+
+def open_tflite(path: Path, engine: str = "auto", block_size: int = 64) -> Engine:
+    """Open a pedal.
+
+    Args:
+        engine: of ``CHOICES``. auto takes native where the model has C and a compiler or a compiled pedal is there,
+            else litert, and says why.
+
+    Raises:
+        As :func:`neuralpedal.device.engine.open_engine`. FirmwareError: native was asked for and cannot be built.
+    """
+    if engine not in ("auto", "native"):
+        return open_engine(path, engine, block_size)
+    try:
+        return open_engine(path, "native", block_size, library=_library(path))
+    except FirmwareError as reason:
+        if engine == "native":
+            raise
+        first = str(reason).splitlines()[0]
+        note(f"playing with the interpreter: {first}")
+    return open_engine(path, "litert", block_size)
+
+
+def _library(path: Path) -> Path:
+    """The folder of the compiled pedal."""
+    from neuralpedal.contract.tflite_file import read_manifest
+    from neuralpedal.firmware_bridge.native_library import build_native, find_native
+
+    if read_manifest(path).network.kind.has_frame:
+        raise FirmwareError(f"{path}: frame networks have no C")
+    try:
+        return build_native(path).folder
+    except FirmwareError:
+        kept = find_native(path)
+        if kept is None:
+            raise
+        return kept.folder

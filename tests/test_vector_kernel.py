@@ -1,0 +1,137 @@
+"""The float kernel for vectors: near the float64 reference for every size, width and storage, however blocks fall."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from firmware_pedals import Wanted, need, trying_audio, write_pedal
+from neuralpedal.contract.metrics import esr
+from neuralpedal.contract.tflite_file import TfliteFile
+from neuralpedal.firmware_bridge.code_generation import (
+    MODEL_HEADER,
+    MODEL_SOURCE,
+    SHARED_RUNTIME_FILES,
+    CodeRequest,
+    generate_code,
+    model_header,
+    model_source,
+)
+from neuralpedal.firmware_bridge.compiler import run_compiler
+from neuralpedal.firmware_bridge.expected_audio import ExpectedAudio
+from neuralpedal.firmware_bridge.native_library import LARGEST_ESR, find_toolchain, play_library
+from neuralpedal.firmware_bridge.project import runtime_text
+from neuralpedal.firmware_bridge.target import WARNING_FLAGS
+
+FLAGS = ("-std=gnu11", "-O1", "-ffp-contract=fast", "-fno-math-errno")
+X86 = {4: ("-march=x86-64",), 8: ("-march=haswell",), 16: ("-march=native",)}
+
+pytestmark = pytest.mark.usefixtures("c_compiler")
+
+
+def _runs_here(lanes: int) -> bool:
+    macros = find_toolchain().macros
+    if "__x86_64__" not in macros:
+        return lanes == 4
+    return {4: True, 8: {"__AVX2__", "__FMA__"} <= macros, 16: {"__AVX512F__", "__AVX512BW__"} <= macros}[lanes]
+
+
+def write_sources(file: TfliteFile, folder: Path, lanes: int, int16_weights: bool) -> tuple[list[str], int]:
+    """The C of a file; its sources and the bytes of its state."""
+    request = CodeRequest("float", None, "pedal", "a test", lanes, int16_weights)
+    code = generate_code(file, request)
+    texts = {name: runtime_text(name) for name in (*SHARED_RUNTIME_FILES, *code.runtime_files)}
+    texts[MODEL_HEADER], texts[MODEL_SOURCE] = model_header(file, code, request), model_source(code, request)
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    return sorted(name for name in texts if name.endswith(".c")), code.state_bytes
+
+
+def _play(wanted: Wanted, folder: Path, lanes: int, int16_weights: bool, dry: np.ndarray) -> tuple[np.ndarray, ...]:
+    """What the kernel and the reference answer to ``dry``."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    file = write_pedal(folder / "pedal.tflite", wanted)
+    sources, state_bytes = write_sources(file, folder, lanes, int16_weights)
+    tuning = X86[lanes] if "__x86_64__" in find_toolchain().macros else ()
+    run_compiler(["cc", *FLAGS, *tuning, *WARNING_FLAGS, "-shared", "-fPIC", *sources, "-o", "pedal.so"], folder)
+    # dlopen knows a library by its name.
+    library = (folder / "pedal.so").rename(folder / f"{wanted.seed}-{lanes}-{int16_weights}-{wanted.hidden_size}.so")
+    return play_library(library, state_bytes, dry), ExpectedAudio(file).play(dry)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+@example(size=1, layers=1, lanes=8, int16_weights=True, scheme="w8", seed=0)
+@example(size=33, layers=2, lanes=16, int16_weights=True, scheme="float32", seed=1)
+@example(size=16, layers=2, lanes=4, int16_weights=False, scheme="w8", seed=2)
+@given(size=st.integers(1, 70), layers=st.integers(1, 2), lanes=st.sampled_from((4, 8, 16)),
+       int16_weights=st.booleans(), scheme=st.sampled_from(("float32", "w8")), seed=st.integers(0, 2**16))
+def test_every_width_and_storage_plays_what_the_reference_plays(
+    size: int, layers: int, lanes: int, int16_weights: bool, scheme: str, seed: int, tmp_path: Path
+) -> None:
+    if not _runs_here(lanes):
+        return
+    wanted = Wanted(scheme, size, layers, seed=seed, scale=0.3, skip=bool(seed % 2), input_gain_db=3.0,
+                    output_gain_db=-2.0)
+    dry = (trying_audio(1500, seed) / 32768).astype(np.float32)
+    got, expected = _play(wanted, tmp_path / f"{size}-{layers}-{lanes}-{int16_weights}-{scheme}-{seed}", lanes,
+                          int16_weights, dry)
+    assert esr(expected, got) <= LARGEST_ESR
+
+
+@pytest.mark.parametrize("int16_weights", [False, True])
+def test_a_slow_integrator_keeps_its_time_constant(int16_weights: bool, tmp_path: Path) -> None:
+    """Forget gates of 0.9999: an error of 6e-6 in them would be one of 6 % in 1 − f."""
+    from neuralpedal.contract.spec import NetworkSpec
+    from neuralpedal.contract.weights import random_weights
+
+    lanes = find_toolchain().lanes(8)
+    weights = random_weights(NetworkSpec(hidden_size=8, skip=False), 3, 0.2)
+    layer = weights.layers[0]
+    layer.recurrent_kernel[...] *= 0.1
+    layer.bias[8:16] = 9.2
+    file = write_pedal(tmp_path / "slow.tflite", Wanted("float32"), weights)
+    sources, state_bytes = write_sources(file, tmp_path, lanes, int16_weights)
+    run_compiler(["cc", *FLAGS, *find_toolchain().tuning, "-shared", "-fPIC", *sources, "-o", "slow.so"], tmp_path)
+    dry = (trying_audio(20_000) / 32768).astype(np.float32)
+    assert esr(ExpectedAudio(file).play(dry), play_library(tmp_path / "slow.so", state_bytes, dry)) < 1e-7
+
+
+def test_audio_that_is_no_number_is_forgotten_again(tmp_path: Path) -> None:
+    wanted = Wanted("float32", 8, 1, skip=False)
+    dry = (trying_audio(4000) / 32768).astype(np.float32)
+    broken = dry.copy()
+    broken[100:103] = [np.nan, np.inf, -np.inf]
+    lanes = find_toolchain().lanes(8)
+    whole, _ = _play(wanted, tmp_path / "whole", lanes, False, dry)
+    got, _ = _play(wanted, tmp_path / "broken", lanes, False, broken)
+    assert np.all(np.isfinite(got))
+    np.testing.assert_allclose(got[3000:], whole[3000:], atol=1e-3)
+
+
+@pytest.mark.parametrize("core", ["cortex-a53", "cortex-a72", "cortex-a76"])
+@pytest.mark.parametrize("int16_weights", [False, True])
+def test_neon_gives_what_this_machine_gives(core: str, int16_weights: bool, tmp_path: Path) -> None:
+    need("aarch64-linux-gnu-gcc", "qemu-aarch64-static")
+    file = write_pedal(tmp_path / "pedal.tflite", Wanted("w8", 20, 2, seed=4))
+    sources, state_bytes = write_sources(file, tmp_path, 4, int16_weights)
+    (tmp_path / "harness_host.c").write_text(runtime_text("harness_host.c"))
+    run_compiler(["aarch64-linux-gnu-gcc", *FLAGS, "-O3", f"-mcpu={core}", "-static", *WARNING_FLAGS, *sources,
+                  "harness_host.c", "-o", "pedal"], tmp_path)
+    dry = (trying_audio(6000) / 32768).astype("<f4")
+    dry.tofile(tmp_path / "dry.bin")
+    command = ["qemu-aarch64-static", "-cpu", core, str(tmp_path / "pedal"), "dry.bin", "wet.bin", "64", "1", "17"]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=120)
+    wet, wanted = np.fromfile(tmp_path / "wet.bin", "<f4"), ExpectedAudio(file).play(dry)
+    assert esr(wanted, wet) <= LARGEST_ESR
+    run_compiler(["cc", *FLAGS, "-shared", "-fPIC", *sources, "-o", "host.so"], tmp_path)
+    # Rounded to 15 bits, a state may fall to the other side.
+    tolerance = 3e-5 if int16_weights else 1e-6
+    np.testing.assert_allclose(wet, play_library(tmp_path / "host.so", state_bytes, dry), rtol=0, atol=tolerance)
+    listing = subprocess.run(["aarch64-linux-gnu-objdump", "-d", str(tmp_path / "pedal")], capture_output=True,
+                             text=True, check=True).stdout
+    assert not [line for line in listing.splitlines() if "\tsdot" in line or "\tudot" in line]
