@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from neuralpedal.contract.errors import SpecError
 
 _Positive = Annotated[int, Field(gt=0, strict=True)]
+_CycleCount = Annotated[float, Field(gt=0.0, le=10.0)]
 _NotNegative = Annotated[int, Field(ge=0, strict=True)]
 
 
@@ -20,6 +21,15 @@ class Counts(BaseModel):
 
     integer: str
     float: str
+
+
+class Cycles(BaseModel):
+    """Cycles per instruction of ``integer`` and ``float`` models."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    integer: _CycleCount
+    float: _CycleCount
 
 
 class Core(BaseModel):
@@ -33,12 +43,16 @@ class Core(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     counts: Counts
-    cycles_per_instruction: float = Field(gt=0.0, le=10.0)
+    cycles_per_instruction: Cycles
     why: str = Field(min_length=1)
 
     def counting_target(self, is_float: bool) -> str:
         """The target that counts a model."""
         return self.counts.float if is_float else self.counts.integer
+
+    def cycles(self, is_float: bool) -> float:
+        """Assumed cycles per instruction of a model."""
+        return self.cycles_per_instruction.float if is_float else self.cycles_per_instruction.integer
 
 
 class Example(BaseModel):

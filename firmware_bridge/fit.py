@@ -86,7 +86,8 @@ class _Estimate:
 
     def __init__(self, pedal: MeasuredPedal, board: Board) -> None:
         self._pedal, self._board, self._core = pedal, board, cores()[board.core]
-        target = self._core.counting_target(pedal.arithmetic == _FLOAT)
+        is_float = pedal.arithmetic == _FLOAT
+        self._cycles, target = self._core.cycles(is_float), self._core.counting_target(is_float)
         self.counted = target == pedal.target == board.core
         self._model = cost_model(target, pedal.arithmetic, pedal.num_layers)
         self._corrections = (1.0, 1.0, 1.0)
@@ -101,7 +102,7 @@ class _Estimate:
         return Cost(fitted.instructions_per_sample * time, fitted.flash_bytes * flash, fitted.ram_bytes * ram)
 
     def cycles(self, cost: Cost) -> float:
-        return cost.instructions_per_sample * self._core.cycles_per_instruction
+        return cost.instructions_per_sample * self._cycles
 
     def share(self, cost: Cost) -> float:
         return self.cycles(cost) * self._pedal.sample_rate_hz / self._board.clock_hz

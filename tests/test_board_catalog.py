@@ -55,7 +55,8 @@ def test_a_damaged_table_is_an_error_that_names_row_and_field(damage: tuple[str,
 
 def test_a_core_without_a_reason_is_an_error() -> None:
     with pytest.raises(SpecError, match="why"):
-        read_rows("toy: {counts: {integer: a, float: b}, cycles_per_instruction: 1.0}", "cores.yaml", Core)
+        read_rows("toy: {counts: {integer: a, float: b}, cycles_per_instruction: {integer: 1.0, float: 1.0}}",
+                  "cores.yaml", Core)
 
 
 def test_an_unknown_board_is_an_error_that_lists_them() -> None:
@@ -68,7 +69,7 @@ def test_what_was_counted_decides_on_its_own_core() -> None:
     counted = replace(PEDAL, target="cortex-m7", cost=Cost(2_000.0, fitted.flash_bytes, fitted.ram_bytes))
     found = fit_board(counted, "daisy-seed")
     assert found.counted and found.fits
-    assert found.estimated_cycles_per_sample == pytest.approx(2_000 * cores()["cortex-m7"].cycles_per_instruction)
+    assert found.estimated_cycles_per_sample == pytest.approx(2_000 * cores()["cortex-m7"].cycles(False))
     assert found.estimated_share == pytest.approx(found.estimated_cycles_per_sample * 48_000 / 480e6)
     # On another core the ratio to the fitted costs is kept.
     assert not fit_board(counted, "pico-2").counted
