@@ -1,11 +1,13 @@
 """What pedals of several sizes take on emulated Cortex-Ms: instructions per sample, flash, RAM and stack.
 
     python benchmarks/firmware.py
-    python benchmarks/firmware.py --costs firmware_bridge/costs.yaml      (about five minutes)
+    python benchmarks/firmware.py --costs firmware_bridge/costs.yaml      (about ten minutes)
+    python benchmarks/firmware.py --boards
 
 Weights are random: no kernel's time depends on them. Integer networks play int16 samples, float ones float samples.
 Instructions are counted in blocks of 48 samples, flash and RAM without start-up code. Exits 1 when a target is missed.
-The second form fits the polynomials that `neuralpedal firmware verify` estimates other sizes and boards with.
+The second form fits the polynomials that `neuralpedal firmware verify` estimates other sizes and boards with, the third
+prints the largest sizes that they say fit.
 """
 
 import argparse
@@ -19,7 +21,9 @@ import numpy as np
 
 from neuralpedal.contract.atomic import write_json, write_text
 from neuralpedal.contract.errors import FirmwareError
+from neuralpedal.firmware_bridge.board_catalog import boards
 from neuralpedal.firmware_bridge.emulated_target import emulate
+from neuralpedal.firmware_bridge.fit import MeasuredPedal, fit_board
 from neuralpedal.firmware_bridge.golden import GOLDEN_IN, GOLDEN_OUT
 from neuralpedal.firmware_bridge.project import write_project
 from neuralpedal.firmware_bridge.target import load_target
@@ -37,6 +41,7 @@ TARGETS = {("cortex-m7", "w8a16", 16): 5000, ("cortex-m7", "w8a8", 16): 4500, ("
            ("cortex-m7", "w8a16", 8): 2000}
 """Instructions per sample, at most."""
 
+RATE_HZ = 48_000
 _AUDIO_S = 0.01
 
 
@@ -111,6 +116,15 @@ def _figures(rows: list[Row]) -> Iterator[tuple[str, np.ndarray]]:
     yield "ram_bytes", np.array([row.ram_bytes + row.stack_bytes for row in rows], dtype=float)
 
 
+def print_boards() -> None:
+    """Largest hidden sizes with one and with two layers, by board and arithmetic."""
+    print(f"{'board':20}" + "".join(f"{scheme:>12}" for scheme in FITTED_SCHEMES))
+    for name in boards():
+        sizes = ["/".join(str(fit_board(MeasuredPedal(scheme, layers, 8, RATE_HZ), name).largest_hidden_size)
+                          for layers in (1, 2)) for scheme in FITTED_SCHEMES]
+        print(f"{name:20}" + "".join(f"{size:>12}" for size in sizes))
+
+
 def main() -> int:
     """See above."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -120,7 +134,11 @@ def main() -> int:
     parser.add_argument("--sizes", nargs="+", type=int, default=list(SIZES))
     parser.add_argument("--json", type=Path, help="also write the rows to this file")
     parser.add_argument("--costs", type=Path, help="fit polynomials to all targets and both layers, into this file")
+    parser.add_argument("--boards", action="store_true", help="print the largest sizes that fit, and measure nothing")
     options = parser.parse_args()
+    if options.boards:
+        print_boards()
+        return 0
     if options.costs:
         options.targets, options.sizes, options.layers = FITTED_TARGETS, FITTED_SIZES, (1, 2)
     options.schemes = options.schemes or (FITTED_SCHEMES if options.costs else SCHEMES)
