@@ -13,6 +13,7 @@ from neuralpedal.contract.weights import NetworkWeights
 from neuralpedal.convert.audio_codes import choose_audio_code
 from neuralpedal.convert.calibration import calibrate
 from neuralpedal.convert.float_graph import build_float32, build_w8
+from neuralpedal.convert.hidden_ranges import w8a8_ranges
 from neuralpedal.convert.int8_graph import build_w8a8_on
 from neuralpedal.convert.int16_graph import build_tflm16x8_on, choose_int16_grids
 from neuralpedal.convert.integer_formats import choose_formats, measure_ranges
@@ -92,6 +93,6 @@ def prepare_scheme(scheme: str, source: ConversionSource) -> PreparedScheme:
         wide = source.grids or choose_int16_grids(calibrate(weights, source.calibration), weights.spec.skip)
         return PreparedScheme(scheme, lambda manifest: build_tflm16x8_on(weights, wide, manifest),
                               gate_weights(weights, wide), w8a8_arithmetic(wide, weights.spec.skip))
-    grids = source.grids or choose_audio_code(weights, calibrate(weights, source.calibration), source.calibration)
+    grids = source.grids or choose_audio_code(weights, w8a8_ranges(weights, source.calibration), source.calibration)
     return PreparedScheme(scheme, lambda manifest: build_w8a8_on(weights, grids, manifest),
                           gate_weights(weights, grids), w8a8_arithmetic(grids, weights.spec.skip))

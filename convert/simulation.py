@@ -48,20 +48,22 @@ class Excerpt:
         return self.pieces[:, self.warm_up_samples :]
 
 
-def choose_excerpt(dry: NDArray[np.float32], taken_from: int, weights: NetworkWeights) -> Excerpt:
-    """At most ``LARGEST_S`` of a take, spread evenly over all of it; less for large networks.
+def choose_excerpt(dry: NDArray[np.float32], taken_from: int, weights: NetworkWeights, largest_s: float = LARGEST_S,
+                   warm_up_samples: int = WARM_UP_SAMPLES) -> Excerpt:
+    """At most ``largest_s`` of a take, spread evenly over all of it; less for large networks.
 
     Args:
         dry: (W + T,) as in a take. taken_from: W, where the measured part begins.
+        largest_s, warm_up_samples: of a network that streams.
     """
     spec, length = weights.spec, len(dry) - taken_from
     if spec.frame_samples:
         starts, size, warm_up = _spread(length, 1, WINDOWS), 1, spec.frame_samples - 1
     else:
-        total = min(length, round(LARGEST_S * spec.sample_rate_hz))
+        total = min(length, round(largest_s * spec.sample_rate_hz))
         size = min(max(-(-total // LANES), _SHORTEST_LANE_SAMPLES), total)
         lanes = min(-(-total // size), max(LANES * _UNITS_OF_ALL_LANES // (spec.hidden_size * spec.num_layers), 1))
-        starts, warm_up = _spread(length, size, lanes), min(WARM_UP_SAMPLES, len(dry))
+        starts, warm_up = _spread(length, size, lanes), min(warm_up_samples, len(dry))
     padded = np.concatenate([np.zeros(warm_up), dry])
     places = starts[:, np.newaxis] + np.arange(size)
     reach = starts[:, np.newaxis] + np.arange(warm_up + size)

@@ -15,6 +15,7 @@ from neuralpedal.contract.spec import NetworkSpec
 from neuralpedal.contract.weights import NetworkWeights
 from neuralpedal.convert.audio_codes import choose_audio_code
 from neuralpedal.convert.calibration import calibrate
+from neuralpedal.convert.hidden_ranges import w8a8_ranges
 from neuralpedal.convert.int16_graph import choose_int16_grids
 from neuralpedal.convert.integer_formats import choose_formats, measure_ranges
 from neuralpedal.convert.scheme_arithmetic import w8_arithmetic, w8a8_arithmetic, w8a16_arithmetic
@@ -56,7 +57,7 @@ def tuned_source(scheme: str, source: ConversionSource, tuner: Tuner, target: Si
         target: the float model's output over the calibration audio.
     """
     # Rounded already, so that tuning begins where rounding ended.
-    start = source.gate_rounded if scheme == "w8a8" else source.channel_rounded
+    start = source.channel_rounded if scheme in ("w8", W8A16) else source.gate_rounded
     audio, grids = source.calibration, None
     if scheme == "w8":
         weights = tuner.tune(scheme, start, w8_arithmetic(start.spec), audio, target)
@@ -67,7 +68,7 @@ def tuned_source(scheme: str, source: ConversionSource, tuner: Tuner, target: Si
         grids = choose_int16_grids(calibrate(start, audio), start.spec.skip)
         weights = tuner.tune(scheme, start, w8a8_arithmetic(grids, start.spec.skip), audio, target)
     else:
-        ranges = calibrate(start, audio)
+        ranges = w8a8_ranges(start, audio)
         chosen = choose_audio_code(start, ranges, audio)
         weights = tuner.tune(scheme, start, w8a8_arithmetic(chosen, start.spec.skip), audio, target)
         # The ranges stay those of the start: the file must round where the tuning rounded. The head's scale is new.

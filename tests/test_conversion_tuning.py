@@ -22,6 +22,7 @@ from neuralpedal.convert import tuning
 from neuralpedal.convert.audio_codes import choose_audio_code
 from neuralpedal.convert.calibration import calibrate
 from neuralpedal.convert.conversion import ConversionResult, convert
+from neuralpedal.convert.hidden_ranges import w8a8_ranges
 from neuralpedal.convert.int16_graph import choose_int16_grids
 from neuralpedal.convert.scheme_arithmetic import w8a8_arithmetic
 from neuralpedal.convert.source import ConversionSource, Take
@@ -142,14 +143,16 @@ def test_a_tuner_is_given_the_schemes_arithmetic_and_the_grids_stay_those_of_the
         assert after.grids == chosen
         assert given[0][1] == w8a8_arithmetic(chosen, source.weights.spec.skip)
     if scheme == "w8a8":
-        chosen = choose_audio_code(source.weights, calibrate(source.weights, source.calibration), source.calibration)
+        chosen = choose_audio_code(source.weights, w8a8_ranges(source.weights, source.calibration),
+                                   source.calibration)
         assert after.grids.hidden == chosen.hidden
         assert after.grids.cell_scales == chosen.cell_scales
         assert after.grids.ratio == chosen.ratio
     assert after.weights.digest() != source.weights.digest()
 
 
-@pytest.mark.parametrize(("scheme", "scales"), [("w8", "channel"), ("w8a16", "channel"), ("w8a8", "gate")])
+@pytest.mark.parametrize(("scheme", "scales"), [("w8", "channel"), ("w8a16", "channel"), ("w8a8", "gate"),
+                                                ("tflm16x8", "gate")])
 def test_tuning_begins_where_rounding_ended(scheme: str, scales: str, source) -> None:
     rounded = {name: random_weights(source.weights.spec, seed) for seed, name in enumerate(("channel", "gate"))}
     given = []
