@@ -3,8 +3,7 @@
 An integer file is integers and multipliers; seen from outside, all that it does to a float network is to round some
 signals to a grid and to clip them at its ends. The error budget (convert) simulates that one place at a time, and
 fine-tuning (train) trains through it: both must mean the same grids, so they stand here.
-Multipliers, and the tables of TFLite, round once more, by less than the grids; simulations leave that out and say how
-far they are from the file.
+Multipliers round once more, by less than the grids; simulations leave that out and say how far they are from the file.
 """
 
 from dataclasses import dataclass
@@ -18,8 +17,8 @@ from neuralpedal.contract.fixed_point import round_half_away
 WeightScales = Literal["free", "channel", "gate"]
 """Which weights of a matrix share a scale: none (float weights), those of one output channel, those of one gate."""
 
-Activations = Literal["exact", "chords"]
-"""Sigmoid and tanh: as they are, or by the chords of w8a16's table (integer_activations.py)."""
+Activations = Literal["exact", "chords", "q15"]
+"""Sigmoid and tanh: as they are, by the chords of w8a16's table (integer_activations.py), or rounded to 15 bits."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +57,16 @@ class LayerArithmetic:
         gates: the four pre-activations, before sigmoid and tanh.
         cell: the cell state, after every update.
         hidden: the hidden state, after every update.
-        activations: how sigmoid and tanh are computed. Fine-tuning trains with exact ones.
+        activations: how sigmoid and tanh are computed.
+        in_shares: the input's and the state's share of a gate, and what a cell keeps and what is written to it, are put
+            on the grid by themselves before they are added. Fine-tuning leaves out these last two.
     """
 
     gates: Grid | None = None
     cell: Grid | None = None
     hidden: Grid | None = None
     activations: Activations = "exact"
+    in_shares: bool = False
 
 
 @dataclass(frozen=True)

@@ -87,8 +87,8 @@ def nothing_of(weights: NetworkWeights) -> Arithmetic:
 
 def only(arithmetic: Arithmetic, term: str) -> Arithmetic:
     """The grids of one term (but ``weights``, which are no grid), everything else in float."""
-    inner = {"hidden_state": ("hidden",), "gate_saturation": ("gates", "activations"),
-             "cell_format": ("cell",)}.get(term, ())
+    inner = {"hidden_state": ("hidden",), "gate_saturation": ("gates", "activations", "in_shares"),
+             "cell_format": ("cell", "in_shares")}.get(term, ())
     layers = tuple(LayerArithmetic(**{place: getattr(layer, place) for place in inner}) for layer in arithmetic.layers)
     places = {"input_code": ("input", "dry"), "output_code": ("head", "output")}.get(term, ())
     return Arithmetic("free", layers, **{name: getattr(arithmetic, name) for name in places})

@@ -57,7 +57,7 @@ def w8a8_arithmetic(grids: SignalGrids, skip: bool) -> Arithmetic:
     """
     layers = tuple(
         LayerArithmetic(gates=TFLITE_GATES, cell=Grid(scale, -(2.0**15) * scale, (2.0**15 - 1.0) * scale),
-                        hidden=grid_of(hidden))
+                        hidden=grid_of(hidden), activations="q15", in_shares=True)
         for hidden, scale in zip(grids.hidden, grids.cell_scales, strict=True)
     )
     if grids.ratio and grids.fine_head:

@@ -13,6 +13,8 @@ from neuralpedal.contract.integer_activations import LARGEST_ARGUMENT, SIGMOID_O
 
 Float = NDArray[np.float64]
 
+_Q15_STEPS = 2.0**15
+
 
 class GateActivation:
     """sigmoid, or tanh of some columns, of arrays (lanes, columns) of one shape.
@@ -22,6 +24,7 @@ class GateActivation:
     """
 
     def __init__(self, kind: Activations, lanes: int, is_tanh: NDArray[np.bool_]) -> None:
+        self._in_q15 = kind == "q15"
         # sigmoid(x) = ½·tanh(½·x) + ½.
         self._scale = np.where(is_tanh, 1.0, 0.5)
         self._offset = 1.0 - self._scale
@@ -41,6 +44,11 @@ class GateActivation:
         np.tanh(values, out=values)
         values *= self._scale
         values += self._offset
+        if self._in_q15:
+            values *= _Q15_STEPS
+            np.rint(values, out=values)
+            np.minimum(values, _Q15_STEPS - 1.0, out=values)
+            values *= 1.0 / _Q15_STEPS
 
 
 class _Chords:

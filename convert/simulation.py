@@ -121,6 +121,7 @@ class _Layer:
         self._activate_gates = GateActivation(grids.activations, lanes, np.repeat([False, False, True, False], h))
         self._activate_cell = GateActivation(grids.activations, lanes, np.ones(h, dtype=bool))
         self._joined, self._gates = np.zeros((lanes, inputs + h)), np.empty((lanes, 4 * h))
+        self._in_shares, self._shares = grids.in_shares, np.empty((lanes, 4 * h))
         self._cell, self._written = np.zeros((lanes, h)), np.empty((lanes, h))
         self._hidden = self._joined[:, inputs:]
         self._snap_gates, self._snap_cell, self._snap_hidden = map(_snapper, (grids.gates, grids.cell, grids.hidden))
@@ -129,12 +130,13 @@ class _Layer:
         """(lanes, inputs) to the hidden state (lanes, H), which the next step overwrites."""
         h, gates, cell = self._size, self._gates, self._cell
         self._joined[:, : self._inputs] = signal
-        np.dot(self._joined, self._matrix, out=gates)
-        gates += self._bias
-        self._snap_gates(gates)
+        self._sum_gates()
         self._activate_gates(gates)
         np.multiply(gates[:, :h], gates[:, 2 * h : 3 * h], out=self._written)
         cell *= gates[:, h : 2 * h]
+        if self._in_shares:
+            self._snap_cell(cell)
+            self._snap_cell(self._written)
         cell += self._written
         self._snap_cell(cell)
         np.copyto(self._written, cell)
@@ -142,6 +144,20 @@ class _Layer:
         np.multiply(self._written, gates[:, 3 * h :], out=self._hidden)
         self._snap_hidden(self._hidden)
         return self._hidden
+
+    def _sum_gates(self) -> None:
+        inputs, gates = self._inputs, self._gates
+        if self._in_shares:
+            np.dot(self._joined[:, :inputs], self._matrix[:inputs], out=self._shares)
+            self._shares += self._bias
+            self._snap_gates(self._shares)
+            np.dot(self._hidden, self._matrix[inputs:], out=gates)
+            self._snap_gates(gates)
+            gates += self._shares
+        else:
+            np.dot(self._joined, self._matrix, out=gates)
+            gates += self._bias
+        self._snap_gates(gates)
 
 
 def _snapper(grid: Grid | None) -> Callable[[Float], None]:
