@@ -102,7 +102,8 @@ def test_a_fuzz_needs_wider_formats_than_tflites_and_w8a16_has_them(budgets_of, 
         assert "lie beyond ±8" in found["remark"] and "round to nothing. w8a16 has none" in found["remark"]
         assert max(budgets[scheme]["terms"]["gate_saturation"], budgets[scheme]["terms"]["cell_format"]) > 0.01
     assert budgets["w8a16"]["narrow_formats"] is None
-    assert budgets["w8a16"]["terms"]["gate_saturation"] < 1e-9 and budgets["w8a16"]["terms"]["cell_format"] < 1e-6
+    # Against w8 it may lose 1e-4 (docs/integer-lstm.md): these two formats are a hundredth of that.
+    assert all(budgets["w8a16"]["terms"][term] < 1e-6 for term in ("gate_saturation", "cell_format"))
     print_budgets({"schemes": {scheme: {"error_budget": budget} for scheme, budget in budgets.items()}})
     told = "".join(capfd.readouterr())
     assert told.count("TFLite's integer LSTM is too narrow") == 2
