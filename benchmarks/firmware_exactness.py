@@ -3,9 +3,10 @@
     NEURALPEDAL_DATA=… python benchmarks/firmware_exactness.py      (half an hour, most of it the reference's)
 
 The network is a trained capture of a TS9 (LSTM 1×8); --network takes another of the captures or a random one such as
-2x24. Builds: gcc and clang, -O0 and -O3, both sanitizers at once, int16 and float samples; and 10 s under qemu for
-aarch64 and big-endian powerpc64. Exits 1 when a sample differs by more than its arithmetic allows: nothing for
-integers, 1e-5 of full scale for float, a step of int16 where that may turn a rounding.
+2x24. Builds: gcc and clang, -O0 and -O3, both sanitizers at once, int16 and float samples; 10 s under qemu for aarch64
+and big-endian powerpc64, and 2 s on an emulated Cortex-M7 and M4, in five kinds of blocks. Exits 1 when a sample
+differs by more than its arithmetic allows: nothing for integers, 1e-5 of full scale for float, a step of int16 where
+that may turn a rounding.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import numpy as np
 from neuralpedal.contract.audio import read_recording
 from neuralpedal.contract.tflite_file import TfliteFile
 from neuralpedal.firmware_bridge.audio_defines import INT16_STEPS, int16_of
+from neuralpedal.firmware_bridge.emulated_target import emulate
 from neuralpedal.firmware_bridge.expected_audio import ExpectedAudio
 from neuralpedal.firmware_bridge.harness import build_harness
 from neuralpedal.firmware_bridge.project import Project, write_project
@@ -34,6 +36,8 @@ SANITIZERS = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"
 BUILDS = [("host", compiler, flags) for compiler in ("gcc", "clang") for flags in (("-O0",), ("-O3",), SANITIZERS)]
 EMULATED = [("aarch64", "", ()), ("powerpc64", "", ())]
 EMULATED_S = 10.0
+MICROCONTROLLERS = ("cortex-m7", "cortex-m4")
+MICROCONTROLLER_S = 2.0
 ARITHMETICS = (("w8a16", None), ("w8a8", "litert"), ("w8a8", "tflm"), ("coarse-fine", "tflm"), ("tflm16x8", None),
                ("w8", None))
 
@@ -58,6 +62,17 @@ def played(project: Project, build: tuple[str, str, tuple[str, ...]], dry: np.nd
     build_harness(project, load_target(target), place, flags).stream(place / "dry.bin", place / "wet.bin", IRREGULAR)
     difference = np.abs(np.fromfile(place / "wet.bin", dry.dtype).astype(np.float64) - wanted)
     return float(np.max(difference)) * (1 if dry.dtype == np.int16 else INT16_STEPS), int(np.count_nonzero(difference))
+
+
+def played_on(target: str, project: Project, dry: np.ndarray, wanted: np.ndarray, folder: Path) -> tuple[float, int]:
+    """The same on an emulated microcontroller; infinite where anything else is wrong there."""
+    place = folder / target
+    place.mkdir(exist_ok=True)
+    dry.tofile(folder / "dry.bin")
+    wanted.astype(dry.dtype).tofile(folder / "wanted.bin")
+    found = emulate(project, load_target(target), folder / "dry.bin", folder / "wanted.bin", place)
+    worst = float("inf") if found.faults(project) else found.playing.difference_lsb
+    return worst, max(one.differing_samples for one in found.playing.passes)
 
 
 def label(build: tuple[str, str, tuple[str, ...]]) -> str:
@@ -85,6 +100,10 @@ def rows(data: Path, name: str, seconds: float, dry: np.ndarray) -> Iterator[tup
                     count = few if build in EMULATED else len(dry)
                     worst, differing = played(project, build, given[:count], wanted[:count], folder)
                     yield scheme, kernels or "", io, label(build), count, worst, differing, worst <= allowed
+                count = min(len(dry), round(MICROCONTROLLER_S * len(dry) / seconds))
+                for target in MICROCONTROLLERS:
+                    worst, differing = played_on(target, project, given[:count], wanted[:count], folder)
+                    yield scheme, kernels or "", io, target, count, worst, differing, worst <= allowed
 
 
 def main() -> int:
