@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from neuralpedal.contract.errors import SpecError
 from neuralpedal.firmware_bridge.board_catalog import Board, Core, boards, cores, find_board, read_rows
-from neuralpedal.firmware_bridge.cost_model import Cost, cost_model
+from neuralpedal.firmware_bridge.cost_model import Cost, CostModel, cost_model
 from neuralpedal.firmware_bridge.fit import USABLE_SHARE, MeasuredPedal, fit_all, fit_board
 from neuralpedal.firmware_bridge.target import load_target, target_names
 
@@ -82,6 +82,17 @@ def test_a_pedal_that_is_too_slow_or_too_large_says_so_with_figures() -> None:
     assert not slow.fits and "too slow" in slow.reason and "% of a sample period" in slow.reason
     large = fit_board(replace(PEDAL, target="cortex-m7", cost=Cost(100.0, 80_000.0, 100.0)), "daisy-seed")
     assert not large.fits and "80,000 bytes of flash" in large.reason
+
+
+def test_costs_are_polynomials_of_the_hidden_size() -> None:
+    assert CostModel((1.0, 2.0, 3.0), (4.0, 0.0, 0.5), (7.0, 1.0, 0.0)).cost(10) == Cost(321.0, 54.0, 17.0)
+
+
+def test_a_board_that_runs_from_ram_needs_ram_for_code_and_tables_too() -> None:
+    pedal = replace(PEDAL, target="cortex-m7", cost=Cost(1.0, 1_000_000.0, 200.0))
+    assert fit_board(pedal, "teensy-4.1").fits
+    found = fit_board(pedal, "pico-2")
+    assert not found.fits and "bytes of RAM" in found.reason and found.ram_bytes > found.flash_bytes > 800_000
 
 
 def test_a_higher_sample_rate_takes_a_larger_share() -> None:

@@ -104,6 +104,15 @@ def test_the_counter_counts_what_is_known_to_be_executed(tmp_path: Path) -> None
 
 
 @pytest.mark.usefixtures("rig")
+def test_flash_counts_what_the_pedal_calls_and_nothing_else(tmp_path: Path) -> None:
+    project = make(tmp_path)
+    plain = verify_project(project.folder)
+    with (project.folder / KERNEL).open("a") as kernel:
+        kernel.write("\nvoid pedal_unused(int32_t *out);\nvoid pedal_unused(int32_t *out) { *out = *out * 3; }\n")
+    assert verify_project(project.folder).flash_bytes == plain.flash_bytes
+
+
+@pytest.mark.usefixtures("rig")
 def test_a_rounding_that_changed_is_found(tmp_path: Path) -> None:
     found = broken(tmp_path, "(high + (1 << 13)) >> 14", "high >> 14")
     assert not found.passed and found.differing_samples > 0 and found.max_abs_difference_lsb > 0
