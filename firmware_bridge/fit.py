@@ -14,8 +14,6 @@ USABLE_SHARE = 0.8
 """Of a sample period, for the pedal: the rest is for audio transfers, knobs and what the estimate does not know."""
 
 _FLOAT = "float32"
-_SIZE_STEP = 4
-"""Kernels pad hidden states to a multiple of this."""
 _LARGEST_SIZE = 512
 
 
@@ -122,6 +120,6 @@ class _Estimate:
                 yield f"too large: {needed:,.0f} bytes of {what}, {size - reserved:,} free"
 
     def largest_hidden_size(self) -> int:
-        fitting = [size for size in range(_SIZE_STEP, _LARGEST_SIZE + 1, _SIZE_STEP)
+        fitting = [size for size in range(1, _LARGEST_SIZE + 1)
                    if not any(self.obstacles(self.cost(size)))]
         return max(fitting, default=0)
