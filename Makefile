@@ -6,7 +6,7 @@ VENV ?= .venv
 WORKERS ?= 2
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test check lint types test-tflite-runtime wheel-smoke fixtures clean
+.PHONY: help setup demo test check lint types bench test-tflite-runtime wheel-smoke fixtures clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -39,6 +39,14 @@ $(VENV)/.complete: pyproject.toml .ci/system-packages
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@
+
+## make bench   our engines against LiteRT, ONNX Runtime and tflite-micro (a minute); options: BENCH="--png engines.png"
+bench: $(VENV)/.bench
+	$(BIN)/python benchmarks/engines.py $(BENCH)
+
+$(VENV)/.bench: $(VENV)/.complete
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	touch $@
 
 ## make test-tflite-runtime   the device tests in a small environment with tflite-runtime (Python 3.11)
