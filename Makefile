@@ -17,7 +17,8 @@ demo: setup
 
 ## make test    set up, then run lint, type checks and the test suite
 test: setup check
-	.ci/system-packages --browser --firmware $(PYTHON)
+	.ci/system-packages --browser --firmware --audio $(PYTHON)
+	.ci/test-audio-packages $(BIN)/python
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 ## make check   lint and type checks alone

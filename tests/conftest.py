@@ -2,12 +2,13 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from jack_rig import JackServer, need_audio
 from neuralpedal.contract.audio import write_recording
 from signals import RATE_HZ, plucks, soft_clip
 
@@ -72,3 +73,17 @@ def c_compiler() -> None:
         if os.environ.get("CI") == "true":
             pytest.fail(message)
         pytest.skip(message)
+
+
+@pytest.fixture
+def jack_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[JackServer]:
+    """A running JACK server with a dummy sound card, which this process and its children find."""
+    need_audio()
+    server = JackServer(tmp_path)
+    try:
+        server.start()
+        monkeypatch.setenv("JACK_DEFAULT_SERVER", server.name)
+        monkeypatch.setenv("JACK_NO_START_SERVER", "1")
+        yield server
+    finally:
+        server.stop()

@@ -1,0 +1,167 @@
+"""A sound card without hardware: a JACK server with its dummy driver, and a guitarist who plays into a client of it.
+
+In freewheel mode JACK calls its clients one after the other, as fast as they can: no clock, no xruns, and every sample
+arrives. What is played and recorded there is exact; only in that mode tests compare samples.
+"""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+RATE_HZ = 48_000
+PERIOD = 64
+CLIENT = "PortAudio"
+
+
+def need_audio() -> None:
+    """Skip a test, or fail it where CI must have everything, without a JACK server, PyAudio and JACK-Client."""
+    missing = [program for program in ("jackd",) if not shutil.which(program)]
+    for module in ("pyaudio", "jack"):
+        try:
+            __import__(module)
+        except (ImportError, OSError):
+            missing.append(f"Python module {module}")
+    if missing:
+        message = f"no {missing[0]} (make test installs it: .ci/system-packages --audio)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+
+
+def wait_until(true: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+    """Wait for something that another process does."""
+    end = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > end:
+            pytest.fail(f"waited {seconds} s in vain for {what}")
+        time.sleep(0.01)
+
+
+class JackServer:
+    """``jackd -d dummy`` under a name of its own, so that servers of other tests and of the user are left alone."""
+
+    def __init__(self, folder: Path, rate_hz: int = RATE_HZ, period: int = PERIOD) -> None:
+        self.name = f"neuralpedal-{os.getpid()}-{time.monotonic_ns() % 1_000_000}"
+        self._log = folder / f"{self.name}.log"
+        self._command = ["jackd", "--name", self.name, "--no-realtime", "--no-mlock", "-d", "dummy", "-r", str(rate_hz),
+                         "-p", str(period)]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs to find this server."""
+        return {**os.environ, "JACK_DEFAULT_SERVER": self.name, "JACK_NO_START_SERVER": "1"}
+
+    def start(self) -> None:
+        """Returns when clients can connect."""
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log,
+                                             env={**os.environ, "JACK_NO_AUDIO_RESERVATION": "1"})
+        wait_until(self._answers, f"jackd ({self._log.read_text(errors='replace')})")
+
+    def stop(self) -> None:
+        """Returns when it is gone."""
+        if self._process:
+            self._process.terminate()
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait(10)
+            self._process = None
+
+    def _answers(self) -> bool:
+        assert self._process and self._process.poll() is None, self._log.read_text(errors="replace")
+        return subprocess.run(["jack_lsp"], env=self.environment, capture_output=True).returncode == 0
+
+
+class Guitarist:
+    """Plays tracks into a pedal that PortAudio put on this server, and records what comes out.
+
+    Two JACK clients, one before the pedal and one behind it: the graph is a line, to which JACK adds no delay. Each
+    block is placed by JACK's count of frames, so that the delay of the pedal is measured and not guessed.
+    """
+
+    def __init__(self, server: JackServer) -> None:
+        import jack
+
+        jack.set_error_function(lambda message: None)
+        jack.set_info_function(lambda message: None)
+        self._guitar, self._recorder = (jack.Client(name, no_start_server=True, servername=server.name)
+                                        for name in ("guitar", "recorder"))
+        self._out = self._guitar.outports.register("out")
+        self._in = self._recorder.inports.register("in")
+        self._track = self._record = np.zeros(0, np.float32)
+        self._freewheels, self._begun, self._end = False, 0, 0
+        self._guitar.set_freewheel_callback(self._note_freewheel)
+        self._guitar.set_process_callback(self._play)
+        self._recorder.set_process_callback(self._listen)
+        self._guitar.activate()
+        self._recorder.activate()
+
+    def plug_in(self) -> None:
+        """Put the two clients before and behind the pedal, in the place of the sound card; waits for its ports."""
+        guitar = self._guitar
+        wait_until(lambda: len(guitar.get_ports(f"{CLIENT}:out_")) > 0, "the pedal's ports")
+        for port in guitar.get_ports(f"{CLIENT}:"):
+            wait_until(lambda port=port: len(guitar.get_all_connections(port)) > 0, f"{port.name} to be connected")
+            for other in guitar.get_all_connections(port):
+                guitar.disconnect(*((port, other) if port.is_output else (other, port)))
+        guitar.connect(self._out, f"{CLIENT}:in_0")
+        guitar.connect(f"{CLIENT}:out_0", self._in)
+
+    def play(self, track: NDArray[np.float32], tail: int = 4096, seconds: float = 120.0) -> NDArray[np.float32]:
+        """Play ``track`` (T,), then silence, in freewheel mode; float32 (T + tail,) from when the track began."""
+        self._track, self._record = track, np.zeros(len(track) + tail, np.float32)
+        self._begun = self._end = 0
+        self._guitar.set_freewheel(True)
+        try:
+            wait_until(lambda: self._end >= len(self._record), "the end of the track", seconds)
+        finally:
+            self._guitar.set_freewheel(False)
+            wait_until(lambda: not self._freewheels, "the end of freewheel mode")
+        return self._record
+
+    def close(self) -> None:
+        """Both clients leave the server."""
+        for client in (self._guitar, self._recorder):
+            client.deactivate()
+            client.close()
+
+    def _note_freewheel(self, starts: bool) -> None:
+        self._freewheels = bool(starts)
+
+    def _play(self, frames: int) -> None:
+        out = self._out.get_array()
+        out[...] = 0.0
+        if self._freewheels and len(self._track):
+            now = self._guitar.last_frame_time
+            self._begun = self._begun or now
+            part = self._track[now - self._begun :][:frames]
+            out[: len(part)] = part
+
+    def _listen(self, _frames: int) -> None:
+        if self._begun:
+            now = self._recorder.last_frame_time - self._begun
+            part = self._record[now:][:_frames]
+            part[...] = self._in.get_array()[: len(part)]
+            self._end = now + _frames
+
+
+@contextmanager
+def playing(server: JackServer) -> Iterator[Guitarist]:
+    """A guitarist who is plugged in."""
+    guitarist = Guitarist(server)
+    try:
+        guitarist.plug_in()
+        yield guitarist
+    finally:
+        guitarist.close()
