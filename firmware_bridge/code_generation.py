@@ -10,7 +10,7 @@ from neuralpedal.firmware_bridge.c_text import define
 from neuralpedal.firmware_bridge.float_code import float_code
 from neuralpedal.firmware_bridge.generated_code import GeneratedCode, padded
 from neuralpedal.firmware_bridge.tflite_code import tflite_code
-from neuralpedal.firmware_bridge.vector_code import vector_code
+from neuralpedal.firmware_bridge.vector_code import VectorKernel, vector_code
 from neuralpedal.firmware_bridge.w8a16_code import w8a16_code
 
 SHARED_RUNTIME_FILES = ("pedal.h", "pedal_audio.h", "pedal_dsp.h")
@@ -25,16 +25,14 @@ class CodeRequest:
     Attributes:
         io: float or int16. kernels: of which interpreter a w8a8 file's arithmetic is; None for the scheme's own.
         name: a C identifier. command: how to generate the same again.
-        lanes: floats per vector of the machine, for float networks; 0 for the portable kernel.
-        int16_weights: with vectors, matrices of 16 bits.
+        vector: for float networks on machines with vectors; None for the portable kernel.
     """
 
     io: str
     kernels: str | None
     name: str
     command: str
-    lanes: int = 0
-    int16_weights: bool = False
+    vector: VectorKernel | None = None
 
 
 _Generator = Callable[[TfliteFile, CodeRequest], GeneratedCode]
@@ -50,7 +48,7 @@ _GENERATORS: dict[str, _Generator] = {
 
 
 def _float_code(file: TfliteFile, request: CodeRequest) -> GeneratedCode:
-    return vector_code(file, request.lanes, request.int16_weights) if request.lanes else float_code(file)
+    return vector_code(file, request.vector) if request.vector else float_code(file)
 
 
 def generate_code(file: TfliteFile, request: CodeRequest) -> GeneratedCode:

@@ -23,9 +23,12 @@ from neuralpedal.firmware_bridge.code_generation import (
 )
 from neuralpedal.firmware_bridge.compiler import run_compiler
 from neuralpedal.firmware_bridge.expected_audio import ExpectedAudio
-from neuralpedal.firmware_bridge.native_library import LARGEST_ESR, find_toolchain, play_library
+from neuralpedal.firmware_bridge.kernel_race import LARGEST_ESR
+from neuralpedal.firmware_bridge.loaded_pedal import play_library
 from neuralpedal.firmware_bridge.project import runtime_text
 from neuralpedal.firmware_bridge.target import WARNING_FLAGS
+from neuralpedal.firmware_bridge.toolchain import find_toolchain
+from neuralpedal.firmware_bridge.vector_code import VectorKernel
 
 FLAGS = ("-std=gnu11", "-O1", "-ffp-contract=fast", "-fno-math-errno")
 X86 = {4: ("-march=x86-64",), 8: ("-march=haswell",), 16: ("-march=native",)}
@@ -40,9 +43,9 @@ def _runs_here(lanes: int) -> bool:
     return {4: True, 8: {"__AVX2__", "__FMA__"} <= macros, 16: {"__AVX512F__", "__AVX512BW__"} <= macros}[lanes]
 
 
-def write_sources(file: TfliteFile, folder: Path, lanes: int, int16_weights: bool) -> tuple[list[str], int]:
+def write_sources(file: TfliteFile, folder: Path, kernel: VectorKernel) -> tuple[list[str], int]:
     """The C of a file; its sources and the bytes of its state."""
-    request = CodeRequest("float", None, "pedal", "a test", lanes, int16_weights)
+    request = CodeRequest("float", None, "pedal", "a test", kernel)
     code = generate_code(file, request)
     texts = {name: runtime_text(name) for name in (*SHARED_RUNTIME_FILES, *code.runtime_files)}
     texts[MODEL_HEADER], texts[MODEL_SOURCE] = model_header(file, code, request), model_source(code, request)
@@ -51,35 +54,50 @@ def write_sources(file: TfliteFile, folder: Path, lanes: int, int16_weights: boo
     return sorted(name for name in texts if name.endswith(".c")), code.state_bytes
 
 
-def _play(wanted: Wanted, folder: Path, lanes: int, int16_weights: bool, dry: np.ndarray) -> tuple[np.ndarray, ...]:
+def _play(wanted: Wanted, folder: Path, kernel: VectorKernel, dry: np.ndarray) -> tuple[np.ndarray, ...]:
     """What the kernel and the reference answer to ``dry``."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     file = write_pedal(folder / "pedal.tflite", wanted)
-    sources, state_bytes = write_sources(file, folder, lanes, int16_weights)
-    tuning = X86[lanes] if "__x86_64__" in find_toolchain().macros else ()
+    sources, state_bytes = write_sources(file, folder, kernel)
+    tuning = X86[kernel.lanes] if "__x86_64__" in find_toolchain().macros else ()
     run_compiler(["cc", *FLAGS, *tuning, *WARNING_FLAGS, "-shared", "-fPIC", *sources, "-o", "pedal.so"], folder)
     # dlopen knows a library by its name.
-    library = (folder / "pedal.so").rename(folder / f"{wanted.seed}-{lanes}-{int16_weights}-{wanted.hidden_size}.so")
+    library = (folder / "pedal.so").rename(folder / f"{abs(hash((wanted, kernel)))}.so")
     return play_library(library, state_bytes, dry), ExpectedAudio(file).play(dry)
 
 
+@st.composite
+def kernels(draw: st.DrawFn, hidden_size: int) -> VectorKernel:
+    """Any setting that fits a layer."""
+    lanes = draw(st.sampled_from((4, 8, 16)))
+    groups = -(-hidden_size // lanes)
+    together = draw(st.sampled_from([count for count in (1, 2, 3) if groups % count == 0]))
+    return VectorKernel(lanes, draw(st.booleans()), together, draw(st.integers(0, min(2, groups - 1))),
+                        draw(st.booleans()), draw(st.booleans()))
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[Wanted, VectorKernel]:
+    """A random network and a kernel for it."""
+    size, seed = draw(st.integers(1, 70)), draw(st.integers(0, 2**16))
+    wanted = Wanted(draw(st.sampled_from(("float32", "w8"))), size, draw(st.integers(1, 2)), seed=seed, scale=0.3,
+                    skip=draw(st.booleans()), input_gain_db=3.0, output_gain_db=-2.0)
+    return wanted, draw(kernels(size))
+
+
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
-@example(size=1, layers=1, lanes=8, int16_weights=True, scheme="w8", seed=0)
-@example(size=33, layers=2, lanes=16, int16_weights=True, scheme="float32", seed=1)
-@example(size=16, layers=2, lanes=4, int16_weights=False, scheme="w8", seed=2)
-@given(size=st.integers(1, 70), layers=st.integers(1, 2), lanes=st.sampled_from((4, 8, 16)),
-       int16_weights=st.booleans(), scheme=st.sampled_from(("float32", "w8")), seed=st.integers(0, 2**16))
-def test_every_width_and_storage_plays_what_the_reference_plays(
-    size: int, layers: int, lanes: int, int16_weights: bool, scheme: str, seed: int, tmp_path: Path
-) -> None:
-    if not _runs_here(lanes):
+@example(case=(Wanted("w8", 1), VectorKernel(8, True)))
+@example(case=(Wanted("float32", 33, 2), VectorKernel(16, True, 3, 2)))
+@example(case=(Wanted("float32", 16, 2), VectorKernel(8, False, 2, 1, True)))
+@example(case=(Wanted("w8", 16, 2), VectorKernel(4, False, 2, 1)))
+@given(case=cases())
+def test_every_setting_plays_what_the_reference_plays(case: tuple[Wanted, VectorKernel], tmp_path: Path) -> None:
+    wanted, kernel = case
+    if not _runs_here(kernel.lanes):
         return
-    wanted = Wanted(scheme, size, layers, seed=seed, scale=0.3, skip=bool(seed % 2), input_gain_db=3.0,
-                    output_gain_db=-2.0)
-    dry = (trying_audio(1500, seed) / 32768).astype(np.float32)
-    got, expected = _play(wanted, tmp_path / f"{size}-{layers}-{lanes}-{int16_weights}-{scheme}-{seed}", lanes,
-                          int16_weights, dry)
+    dry = (trying_audio(1500, wanted.seed) / 32768).astype(np.float32)
+    got, expected = _play(wanted, tmp_path / "case", kernel, dry)
     assert esr(expected, got) <= LARGEST_ESR
 
 
@@ -95,7 +113,7 @@ def test_a_slow_integrator_keeps_its_time_constant(int16_weights: bool, tmp_path
     layer.recurrent_kernel[...] *= 0.1
     layer.bias[8:16] = 9.2
     file = write_pedal(tmp_path / "slow.tflite", Wanted("float32"), weights)
-    sources, state_bytes = write_sources(file, tmp_path, lanes, int16_weights)
+    sources, state_bytes = write_sources(file, tmp_path, VectorKernel(lanes, int16_weights))
     run_compiler(["cc", *FLAGS, *find_toolchain().tuning, "-shared", "-fPIC", *sources, "-o", "slow.so"], tmp_path)
     dry = (trying_audio(20_000) / 32768).astype(np.float32)
     assert esr(ExpectedAudio(file).play(dry), play_library(tmp_path / "slow.so", state_bytes, dry)) < 1e-7
@@ -107,8 +125,8 @@ def test_audio_that_is_no_number_is_forgotten_again(tmp_path: Path) -> None:
     broken = dry.copy()
     broken[100:103] = [np.nan, np.inf, -np.inf]
     lanes = find_toolchain().lanes(8)
-    whole, _ = _play(wanted, tmp_path / "whole", lanes, False, dry)
-    got, _ = _play(wanted, tmp_path / "broken", lanes, False, broken)
+    whole, _ = _play(wanted, tmp_path / "whole", VectorKernel(lanes), dry)
+    got, _ = _play(wanted, tmp_path / "broken", VectorKernel(lanes), broken)
     assert np.all(np.isfinite(got))
     np.testing.assert_allclose(got[3000:], whole[3000:], atol=1e-3)
 
@@ -118,7 +136,7 @@ def test_audio_that_is_no_number_is_forgotten_again(tmp_path: Path) -> None:
 def test_neon_gives_what_this_machine_gives(core: str, int16_weights: bool, tmp_path: Path) -> None:
     need("aarch64-linux-gnu-gcc", "qemu-aarch64-static")
     file = write_pedal(tmp_path / "pedal.tflite", Wanted("w8", 20, 2, seed=4))
-    sources, state_bytes = write_sources(file, tmp_path, 4, int16_weights)
+    sources, state_bytes = write_sources(file, tmp_path, VectorKernel(4, int16_weights, 1, 1, not int16_weights))
     (tmp_path / "harness_host.c").write_text(runtime_text("harness_host.c"))
     run_compiler(["aarch64-linux-gnu-gcc", *FLAGS, "-O3", f"-mcpu={core}", "-static", *WARNING_FLAGS, *sources,
                   "harness_host.c", "-o", "pedal"], tmp_path)

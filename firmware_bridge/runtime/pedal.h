@@ -42,11 +42,10 @@ typedef int16_t pedal_hidden;
 #endif
 
 #if defined(PEDAL_LANES)
-/* PEDAL_UNITS is PEDAL_HIDDEN, rounded up to whole vectors of PEDAL_LANES. Hidden states of a sample and of the next lie
- * in turn in the one place and the other; a block begins with the first. */
+/* PEDAL_UNITS is PEDAL_HIDDEN, rounded up to whole vectors of PEDAL_LANES; what lies behind the last unit stays 0. */
 typedef struct {
     float cell[PEDAL_UNITS];
-    pedal_hidden hidden[2][PEDAL_UNITS];
+    pedal_hidden hidden[PEDAL_UNITS];
 } pedal_layer_state;
 
 typedef struct {

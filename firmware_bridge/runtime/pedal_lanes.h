@@ -64,6 +64,22 @@ PEDAL_INLINE pedal_floats pedal_limit_lanes(pedal_floats x, float limit)
 #endif
 }
 
+/* At most limit; NaN becomes limit. */
+PEDAL_INLINE pedal_floats pedal_limit_above(pedal_floats x, float limit)
+{
+    const pedal_floats high = pedal_splat(limit);
+#if PEDAL_AVX512
+    return (pedal_floats)_mm512_min_ps((__m512)x, (__m512)high);
+#elif PEDAL_AVX2
+    return (pedal_floats)_mm256_min_ps((__m256)x, (__m256)high);
+#elif PEDAL_NEON
+    return (pedal_floats)vminnmq_f32((float32x4_t)x, (float32x4_t)high);
+#else
+    const pedal_ints below = x < high;
+    return (pedal_floats)(((pedal_ints)x & below) | ((pedal_ints)high & ~below));
+#endif
+}
+
 /* The sum of all lanes. */
 PEDAL_INLINE float pedal_sum_lanes(pedal_floats x)
 {
@@ -83,52 +99,108 @@ PEDAL_INLINE float pedal_sum_lanes(pedal_floats x)
 #endif
 }
 
-#if PEDAL_INT16_WEIGHTS
-/* sums + w0 * states[0] + w1 * states[1], in each lane its own two weights. They lie lane by lane, but with four lanes
- * first all for the one state and then all for the other. */
-PEDAL_INLINE pedal_ints pedal_add_pairs(pedal_ints sums, const int16_t *weights, const int16_t *states)
+/* Lane `lane` of x in every lane. */
+PEDAL_INLINE pedal_floats pedal_splat_lane(pedal_floats x, int lane)
 {
-#if PEDAL_AVX512 || PEDAL_AVX2
+#if PEDAL_AVX512
+    return (pedal_floats)_mm512_permutexvar_ps(_mm512_set1_epi32(lane), (__m512)x);
+#elif PEDAL_AVX2
+    return (pedal_floats)_mm256_permutevar8x32_ps((__m256)x, _mm256_set1_epi32(lane));
+#else
+    return pedal_splat(x[lane]);
+#endif
+}
+
+#if PEDAL_INT16_WEIGHTS
+/* Hidden states as int16 in pairs, a pair in 32 bits, somewhere in a vector: pedal_pair_of knows where. */
+typedef pedal_ints pedal_pairs_of_states;
+
+/* Hidden states in [-1, 1], of 2^15 - 1 steps. */
+PEDAL_INLINE pedal_pairs_of_states pedal_pack(pedal_floats x)
+{
+    x *= pedal_splat(32767.0f);
+#if PEDAL_AVX512
+    return (pedal_ints)_mm512_castsi256_si512(_mm512_cvtsepi32_epi16(_mm512_cvtps_epi32((__m512)x)));
+#elif PEDAL_AVX2
+    const __m256i whole = _mm256_cvtps_epi32((__m256)x);
+    return (pedal_ints)_mm256_packs_epi32(whole, whole);
+#else
+    /* Adding 1.5 * 2^23 rounds to the nearest integer, which then stands in the last bits. */
+    const pedal_ints whole = (pedal_ints)(x + pedal_splat(12582912.0f)) - 0x4B400000;
+    int16_t states[2 * PEDAL_LANES] = {0};
+    for (int lane = 0; lane < PEDAL_LANES; lane++)
+        states[lane] = (int16_t)whole[lane];
+    pedal_ints packed;
+    memcpy(&packed, states, sizeof packed);
+    return packed;
+#endif
+}
+
+/* The packed states as PEDAL_LANES int16 in memory, and back. */
+PEDAL_INLINE void pedal_store_packed(int16_t *values, pedal_pairs_of_states packed)
+{
+#if PEDAL_AVX2
+    const __m256i together = _mm256_permute4x64_epi64((__m256i)packed, 0x08);
+    _mm_storeu_si128((__m128i *)(void *)values, _mm256_castsi256_si128(together));
+#else
+    memcpy(values, &packed, 2 * PEDAL_LANES);
+#endif
+}
+
+PEDAL_INLINE pedal_pairs_of_states pedal_load_packed(const int16_t *values)
+{
+#if PEDAL_AVX2
+    const __m128i states = _mm_loadu_si128((const __m128i *)(const void *)values);
+    return (pedal_ints)_mm256_permute4x64_epi64(_mm256_castsi128_si256(states), 0x50);
+#else
+    pedal_ints packed = {0};
+    memcpy(&packed, values, 2 * PEDAL_LANES);
+    return packed;
+#endif
+}
+
+/* Pair `pair` of packed states in every lane. */
+PEDAL_INLINE pedal_ints pedal_splat_pair(pedal_pairs_of_states packed, int pair)
+{
+#if PEDAL_AVX512
+    return (pedal_ints)_mm512_permutexvar_epi32(_mm512_set1_epi32(pair), (__m512i)packed);
+#elif PEDAL_AVX2
+    return (pedal_ints)_mm256_permutevar8x32_epi32((__m256i)packed, _mm256_set1_epi32(pair < 2 ? pair : pair + 2));
+#else
+    return (pedal_ints){0} + packed[pair];
+#endif
+}
+
+/* Two states in memory as a pair in every lane. */
+PEDAL_INLINE pedal_ints pedal_splat_pair_at(const int16_t *states)
+{
     int32_t pair;
     memcpy(&pair, states, sizeof pair);
-#endif
+    return (pedal_ints){0} + pair;
+}
+
+/* sums + w0 * first + w1 * second of a pair, in each lane its own two weights. They lie lane by lane, but with four
+ * lanes all for the first state and then all for the second. */
+PEDAL_INLINE pedal_ints pedal_add_pair(pedal_ints sums, const int16_t *weights, pedal_ints pair)
+{
 #if PEDAL_AVX512
-    return sums + (pedal_ints)_mm512_madd_epi16(_mm512_loadu_si512(weights), _mm512_set1_epi32(pair));
+    return sums + (pedal_ints)_mm512_madd_epi16(_mm512_loadu_si512(weights), (__m512i)pair);
 #elif PEDAL_AVX2
     const __m256i w = _mm256_loadu_si256((const __m256i *)(const void *)weights);
-    return sums + (pedal_ints)_mm256_madd_epi16(w, _mm256_set1_epi32(pair));
+    return sums + (pedal_ints)_mm256_madd_epi16(w, (__m256i)pair);
 #elif PEDAL_NEON
     const int16x8_t w = vld1q_s16(weights);
-    const int16x4_t s = vreinterpret_s16_s32(vld1_dup_s32((const int32_t *)(const void *)states));
-    int32x4_t total = vmlal_lane_s16((int32x4_t)sums, vget_low_s16(w), s, 0);
-    total = vmlal_high_lane_s16(total, w, s, 1);
-    return (pedal_ints)total;
+    const int16x4_t s = vget_low_s16(vreinterpretq_s16_s32((int32x4_t)pair));
+    const int32x4_t total = vmlal_lane_s16((int32x4_t)sums, vget_low_s16(w), s, 0);
+    return (pedal_ints)vmlal_high_lane_s16(total, w, s, 1);
 #else
+    int16_t states[2];
+    memcpy(states, &pair, sizeof states);
     for (int lane = 0; lane < PEDAL_LANES; lane++) {
         const int first = PEDAL_LANES == 4 ? lane : 2 * lane, second = PEDAL_LANES == 4 ? 4 + lane : first + 1;
         sums[lane] += weights[first] * states[0] + weights[second] * states[1];
     }
     return sums;
-#endif
-}
-
-/* Hidden states in [-1, 1] as int16 of 2^15 - 1 steps. */
-PEDAL_INLINE void pedal_store_shorts(int16_t *values, pedal_floats x)
-{
-    x *= pedal_splat(32767.0f);
-#if PEDAL_AVX512
-    _mm256_storeu_si256((__m256i *)(void *)values, _mm512_cvtsepi32_epi16(_mm512_cvtps_epi32((__m512)x)));
-#elif PEDAL_AVX2
-    const __m256i whole = _mm256_cvtps_epi32((__m256)x);
-    _mm_storeu_si128((__m128i *)(void *)values,
-                     _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1)));
-#elif PEDAL_NEON
-    vst1_s16(values, vqmovn_s32(vcvtnq_s32_f32((float32x4_t)x)));
-#else
-    /* Adding 1.5 * 2^23 rounds to the nearest integer, which then stands in the last bits. */
-    const pedal_ints whole = (pedal_ints)(x + pedal_splat(12582912.0f)) - 0x4B400000;
-    for (int lane = 0; lane < PEDAL_LANES; lane++)
-        values[lane] = (int16_t)whole[lane];
 #endif
 }
 

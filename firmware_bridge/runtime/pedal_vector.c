@@ -1,22 +1,63 @@
 /* Float arithmetic for machines with vectors: a unit in each lane, its four gates in four vectors.
  *
- * A sample waits for the one before it: state, sums, gates, cell, tanh, state. Everything here shortens that chain. Sums
- * run in eight chains of additions. Sigmoids and tanh are fractions, n / d, and are multiplied before they are divided.
- * Weights lie in the order in which they are read; large networks hold them in 16 bits, as many again fit the cache.
+ * A sample waits for the one before it: state, sums, gates, cell, tanh, state. Small networks wait for that chain, large
+ * ones for the multiplications, and what is best lies between; so this file has five switches, and whoever compiles it
+ * tries a few settings on the machine that plays:
+ *
+ * PEDAL_INT16_WEIGHTS  matrices and states of 16 bits: half the memory, two products per instruction
+ * PEDAL_TOGETHER       groups of units whose sums are formed at once; divides PEDAL_GROUPS
+ * PEDAL_LATE           the last so many groups' states are added in a pass of their own: they come last from the sample
+ *                      before, and the first pass need not wait for them (0: a single pass)
+ * PEDAL_REGISTERS      1: states are spread over lanes out of registers, which is sooner; 0: out of memory, which costs
+ *                      less work
+ * PEDAL_WRITTEN_OUT    1: loops over groups of states are, as they must be for registers; 0: they stay loops
  */
 #include "pedal_audio.h"
 #include "pedal_lanes.h"
 #include "pedal_vector.h"
 
+#define PEDAL_CHUNKS (PEDAL_GROUPS / PEDAL_TOGETHER)
+#define PEDAL_EARLY (PEDAL_GROUPS - PEDAL_LATE)
+/* Additions to one sum wait for each other; with few sums, states of odd number get sums of their own. */
+#define PEDAL_SPLIT (PEDAL_TOGETHER == 1 && !PEDAL_INT16_WEIGHTS)
+
+#if PEDAL_INT16_WEIGHTS
+typedef pedal_ints pedal_sums;
+#define PEDAL_FIRST_SUM(heard) ((pedal_ints){0})
+typedef pedal_pairs_of_states pedal_packed;
+#define PEDAL_STEPS_PER_GROUP (PEDAL_LANES / 2)
+#define PEDAL_STEP_WEIGHTS (8 * PEDAL_TOGETHER * PEDAL_LANES)
+#else
+typedef pedal_floats pedal_sums;
+#define PEDAL_FIRST_SUM(heard) (heard)
+typedef pedal_floats pedal_packed;
+#define PEDAL_STEPS_PER_GROUP PEDAL_LANES
+#define PEDAL_STEP_WEIGHTS (4 * PEDAL_TOGETHER * PEDAL_LANES)
+#endif
+#define PEDAL_CHUNK_WEIGHTS (PEDAL_WEIGHTS / PEDAL_CHUNKS)
+
+/* Hidden states of a layer, as they are read. */
+typedef struct {
+    pedal_packed registers[PEDAL_GROUPS];
+    const pedal_hidden *memory;
+} pedal_states;
+
+/* A layer while a block is played. Of memory, one half holds the states of a sample, the other those of the next. */
+typedef struct {
+    pedal_floats cell[PEDAL_GROUPS];
+    pedal_packed registers[PEDAL_GROUPS];
+    pedal_hidden memory[2][PEDAL_UNITS] __attribute__((aligned(64)));
+} pedal_layer_work;
+
 typedef struct {
     pedal_floats numerator, denominator;
 } pedal_fraction;
 
-/* tanh, within 6.3e-6. */
-PEDAL_INLINE pedal_fraction pedal_tanh_fraction(pedal_floats argument)
+/* tanh(argument) * factor, tanh within 6.3e-6. */
+PEDAL_INLINE pedal_fraction pedal_tanh_times(pedal_floats argument, pedal_floats factor)
 {
-    const pedal_floats x = pedal_limit_lanes(argument, 6.0f);
-    const pedal_floats u = x * x, u2 = u * u;
+    const pedal_floats u = pedal_limit_above(argument * argument, 36.0f), u2 = u * u;
+    const pedal_floats x = pedal_limit_lanes(argument, 6.0f) * factor;
     const pedal_floats p = (pedal_splat(0.999971157f) + pedal_splat(0.114472777f) * u) + pedal_splat(0.00149555653f) * u2;
     const pedal_floats q = (pedal_splat(1.0f) + pedal_splat(0.447714152f) * u) +
                            u2 * (pedal_splat(0.0174874246f) + pedal_splat(5.51862042e-05f) * u);
@@ -24,81 +65,112 @@ PEDAL_INLINE pedal_fraction pedal_tanh_fraction(pedal_floats argument)
     return result;
 }
 
-/* exp, within 5e-6 of its size. */
-PEDAL_INLINE pedal_floats pedal_exp_lanes(pedal_floats argument)
+/* 2 to the power of the argument, within 3e-6 of its size. */
+PEDAL_INLINE pedal_floats pedal_exp2_lanes(pedal_floats argument)
 {
-    const pedal_floats x = pedal_limit_lanes(argument, 30.0f), magic = pedal_splat(12582912.0f);
+    const pedal_floats x = pedal_limit_lanes(argument, 40.0f), magic = pedal_splat(12582912.0f);
     /* Adding 1.5 * 2^23 rounds to the nearest integer, which then stands in the last bits. */
-    const pedal_floats moved = x * pedal_splat(1.44269502f) + magic;
-    const pedal_floats r = x - (moved - magic) * pedal_splat(0.693147182f);
-    const pedal_floats r2 = r * r;
-    const pedal_floats e = (pedal_splat(1.0f) + r) +
-                           r2 * ((pedal_splat(0.499999f) + pedal_splat(0.1666666f) * r) + pedal_splat(0.0416666f) * r2);
+    const pedal_floats moved = x + magic;
+    const pedal_floats r = x - (moved - magic), r2 = r * r;
+    const pedal_floats e = (pedal_splat(0.999999261f) + pedal_splat(0.693121814f) * r) +
+                           r2 * ((pedal_splat(0.240247448f) + pedal_splat(0.0559178632f) * r) +
+                                 pedal_splat(0.00957010206f) * r2);
     return (pedal_floats)((pedal_ints)e + ((pedal_ints)moved << 23));
 }
 
-/* A group's step from its gates' sums: updates the cells and returns the hidden states.
+/* A group's step from its gates' pre-activations: updates the cells and returns the hidden states.
  *
  * 1 - f is the sigmoid of minus the argument: a cell with a forget gate of 0.9999 is decided by 1 - 0.9999, and the
  * exponential gives that as exactly as any other.
  */
-PEDAL_INLINE pedal_floats pedal_step_group(const pedal_floats sums[4], float *cells)
+PEDAL_INLINE pedal_floats pedal_step_group(const pedal_floats z[4], pedal_floats *cell)
 {
-    const pedal_fraction i = pedal_tanh_fraction(sums[0]), g = pedal_tanh_fraction(sums[2]);
-    const pedal_fraction o = pedal_tanh_fraction(sums[3]);
-    const pedal_floats forgetting = pedal_splat(1.0f) + pedal_exp_lanes(sums[1]);
-    const pedal_floats old = pedal_load(cells);
-    const pedal_floats written = (i.numerator + i.denominator) * (g.numerator * pedal_splat(0.5f));
-    const pedal_floats scale = i.denominator * g.denominator;
+    const pedal_floats one = pedal_splat(1.0f), old = *cell;
+    const pedal_floats forgetting = one + pedal_exp2_lanes(z[1]);
+    const pedal_fraction i = pedal_tanh_times(z[0], one), g = pedal_tanh_times(z[2], pedal_splat(0.5f));
+    const pedal_fraction o = pedal_tanh_times(z[3], one);
+    const pedal_floats written = (i.numerator + i.denominator) * g.numerator, scale = i.denominator * g.denominator;
 #if PEDAL_NEON
     /* Small cores divide one vector at a time. */
-    const pedal_floats cell = old + (written * forgetting - old * scale) / (scale * forgetting);
+    const pedal_floats c = old + (written * forgetting - old * scale) / (scale * forgetting);
 #else
-    const pedal_floats cell = (old + written / scale) - old / forgetting;
+    const pedal_floats c = (old + written / scale) - old / forgetting;
 #endif
-    pedal_store(cells, cell);
-    const pedal_fraction c = pedal_tanh_fraction(cell);
-    return (o.numerator + o.denominator) * c.numerator / ((o.denominator + o.denominator) * c.denominator);
+    *cell = c;
+    const pedal_fraction answer = pedal_tanh_times(c, o.numerator + o.denominator);
+    return answer.numerator / (answer.denominator * (o.denominator + o.denominator));
 }
 
-/* Adds weights times states to a group's four sums; weights of the group, states of a whole layer. */
+/* A state (or pair of states) in all lanes. */
+PEDAL_INLINE pedal_sums pedal_spread(const pedal_states *states, int group, int step)
+{
 #if PEDAL_INT16_WEIGHTS
-PEDAL_INLINE void pedal_add_products(pedal_floats sums[4], const pedal_weight *weights, const float *steps,
-                                     const pedal_hidden *states)
-{
-    for (int first = 0; first < 2 * PEDAL_PAIRS; first += PEDAL_SEGMENT, steps += 4 * PEDAL_LANES) {
-        const int last = first + PEDAL_SEGMENT < 2 * PEDAL_PAIRS ? first + PEDAL_SEGMENT : 2 * PEDAL_PAIRS;
-        pedal_ints whole[4] = {{0}, {0}, {0}, {0}};
-#pragma GCC unroll 16
-        for (int k = first; k < last; k += 2, weights += 8 * PEDAL_LANES)
-            for (int gate = 0; gate < 4; gate++)
-                whole[gate] = pedal_add_pairs(whole[gate], weights + 2 * gate * PEDAL_LANES, states + k);
-        for (int gate = 0; gate < 4; gate++)
-            sums[gate] += pedal_to_floats(whole[gate]) * pedal_load(steps + gate * PEDAL_LANES);
-    }
-}
+    return PEDAL_REGISTERS ? pedal_splat_pair(states->registers[group], step)
+                           : pedal_splat_pair_at(states->memory + group * PEDAL_LANES + 2 * step);
 #else
-PEDAL_INLINE void pedal_add_products(pedal_floats sums[4], const pedal_weight *weights, const float *steps,
-                                     const pedal_hidden *states)
-{
-    (void)steps;
-    pedal_floats odd[4] = {{0}, {0}, {0}, {0}};
-    int k = 0;
-#pragma GCC unroll 8
-    for (; k + 1 < PEDAL_HIDDEN; k += 2, weights += 8 * PEDAL_LANES) {
-        const pedal_floats first = pedal_splat(states[k]), second = pedal_splat(states[k + 1]);
-        for (int gate = 0; gate < 4; gate++) {
-            sums[gate] += pedal_load(weights + gate * PEDAL_LANES) * first;
-            odd[gate] += pedal_load(weights + (4 + gate) * PEDAL_LANES) * second;
-        }
-    }
-    if (PEDAL_HIDDEN % 2)
-        for (int gate = 0; gate < 4; gate++)
-            sums[gate] += pedal_load(weights + gate * PEDAL_LANES) * pedal_splat(states[k]);
-    for (int gate = 0; gate < 4; gate++)
-        sums[gate] += odd[gate];
-}
+    return PEDAL_REGISTERS ? pedal_splat_lane(states->registers[group], step)
+                           : pedal_splat(states->memory[group * PEDAL_LANES + step]);
 #endif
+}
+
+/* Adds weights times the states of groups first to last - 1 to a chunk's sums. */
+PEDAL_INLINE void pedal_add_products(pedal_sums sums[PEDAL_TOGETHER][4], const pedal_weight *weights,
+                                     const pedal_states *states, int first, int last)
+{
+#if PEDAL_SPLIT
+    pedal_sums odd[4] = {{0}, {0}, {0}, {0}};
+#endif
+    weights += first * PEDAL_STEPS_PER_GROUP * PEDAL_STEP_WEIGHTS;
+#if PEDAL_REGISTERS || PEDAL_WRITTEN_OUT
+#pragma GCC unroll 16
+    for (int group = first; group < last; group++)
+#pragma GCC unroll 16
+        for (int step = 0; step < PEDAL_STEPS_PER_GROUP; step++, weights += PEDAL_STEP_WEIGHTS) {
+#else
+    {
+        const int group = 0;
+#pragma GCC unroll 1
+        for (int step = first * PEDAL_STEPS_PER_GROUP; step < last * PEDAL_STEPS_PER_GROUP;
+             step++, weights += PEDAL_STEP_WEIGHTS) {
+#endif
+            const pedal_sums state = pedal_spread(states, group, step);
+#pragma GCC unroll 16
+            for (int row = 0; row < 4 * PEDAL_TOGETHER; row++) {
+#if PEDAL_INT16_WEIGHTS
+                pedal_sums *sum = &sums[row / 4][row % 4];
+                *sum = pedal_add_pair(*sum, weights + 2 * row * PEDAL_LANES, state);
+#else
+#if PEDAL_SPLIT
+                pedal_sums *sum = step % 2 ? &odd[row] : &sums[0][row];
+#else
+                pedal_sums *sum = &sums[row / 4][row % 4];
+#endif
+                *sum += pedal_load(weights + row * PEDAL_LANES) * state;
+#endif
+            }
+        }
+#if !(PEDAL_REGISTERS || PEDAL_WRITTEN_OUT)
+    }
+#endif
+#if PEDAL_SPLIT
+#pragma GCC unroll 16
+    for (int row = 0; row < 4; row++)
+        sums[0][row] += odd[row];
+#endif
+}
+
+/* Pre-activations from sums: integer ones are scaled and added to what the gates hear besides, float ones began with it. */
+PEDAL_INLINE void pedal_finish_sums(pedal_floats z[4], const pedal_sums sums[4], const float *steps)
+{
+#pragma GCC unroll 16
+    for (int gate = 0; gate < 4; gate++)
+#if PEDAL_INT16_WEIGHTS
+        z[gate] += pedal_to_floats(sums[gate]) * pedal_load(steps + gate * PEDAL_LANES);
+#else
+        z[gate] = sums[gate];
+    (void)steps;
+#endif
+}
 
 /* A layer's tables. kernel and its steps are those of the second layer. */
 typedef struct {
@@ -107,64 +179,137 @@ typedef struct {
     const float *kernel_steps, *recurrent_steps;
 } pedal_layer_tables;
 
-PEDAL_INLINE void pedal_store_hidden(pedal_hidden *hidden, pedal_floats x)
+/* The pass over states that were ready long ago. */
+PEDAL_INLINE void pedal_add_early(pedal_sums sums[PEDAL_GROUPS][4], const pedal_layer_tables *tables,
+                                  const pedal_states *own)
 {
-#if PEDAL_INT16_WEIGHTS
-    pedal_store_shorts(hidden, x);
-#else
-    pedal_store(hidden, x);
-#endif
+    for (int chunk = 0; chunk < PEDAL_CHUNKS; chunk++) {
+        pedal_sums part[PEDAL_TOGETHER][4];
+#pragma GCC unroll 16
+        for (int row = 0; row < 4 * PEDAL_TOGETHER; row++)
+            part[row / 4][row % 4] = (pedal_sums){0};
+        pedal_add_products(part, tables->recurrent + chunk * PEDAL_CHUNK_WEIGHTS, own, 0, PEDAL_EARLY);
+#pragma GCC unroll 16
+        for (int row = 0; row < 4 * PEDAL_TOGETHER; row++)
+            sums[chunk * PEDAL_TOGETHER + row / 4][row % 4] = part[row / 4][row % 4];
+    }
 }
 
-#define PEDAL_GROUP_WEIGHTS (PEDAL_WEIGHTS / PEDAL_GROUPS)
-#if PEDAL_INT16_WEIGHTS
-#define PEDAL_GROUP_STEPS (4 * PEDAL_LANES * PEDAL_SEGMENTS)
-#define PEDAL_TABLE_STEPS(name) name
-#else
-#define PEDAL_GROUP_STEPS 0
-#define PEDAL_TABLE_STEPS(name) 0
-#endif
-
-/* One sample through one layer, from the hidden states at parity `now` to those at the other; returns what the head sums.
- * heard: the hidden states of the layer below, or 0 for the first layer, which hears x. */
-PEDAL_INLINE pedal_floats pedal_step_layer(pedal_layer_state *layer, int now, const pedal_layer_tables *tables, float x,
-                                           const pedal_hidden *heard)
+/* One sample through one layer; returns what the head sums. heard: the states of the layer below, or 0 for the first
+ * layer, which hears x. now: which half of memory holds the old states. */
+PEDAL_INLINE pedal_floats pedal_step_layer(pedal_layer_work *layer, int now, const pedal_layer_tables *tables, float x,
+                                           const pedal_states *heard)
 {
-    const pedal_hidden *old = layer->hidden[now];
-    pedal_hidden *next = layer->hidden[!now];
+    pedal_states own;
+    own.memory = layer->memory[now];
+    /* Elements one by one: what is copied whole is kept in memory. */
+#pragma GCC unroll 16
+    for (int group = 0; group < PEDAL_GROUPS; group++)
+        own.registers[group] = layer->registers[group];
     pedal_floats answer = {0};
-    for (int group = 0; group < PEDAL_GROUPS; group++) {
-        pedal_floats sums[4];
-        for (int gate = 0; gate < 4; gate++) {
-            const int row = (4 * group + gate) * PEDAL_LANES;
-            sums[gate] = pedal_load(tables->bias + row);
+#if PEDAL_LATE
+    pedal_sums sums[PEDAL_GROUPS][4];
+    pedal_add_early(sums, tables, &own);
+#endif
+    for (int chunk = 0; chunk < PEDAL_CHUNKS; chunk++) {
+        pedal_floats z[PEDAL_TOGETHER][4];
+        pedal_sums part[PEDAL_TOGETHER][4];
+#pragma GCC unroll 16
+        for (int row = 0; row < 4 * PEDAL_TOGETHER; row++) {
+            pedal_floats *sum = &z[row / 4][row % 4];
+            const int place = (4 * PEDAL_TOGETHER * chunk + row) * PEDAL_LANES;
+            *sum = pedal_load(tables->bias + place);
             if (!heard)
-                sums[gate] += pedal_load(pedal_layer0_kernel + row) * pedal_splat(x);
+                *sum += pedal_load(pedal_layer0_kernel + place) * pedal_splat(x);
+            part[row / 4][row % 4] = PEDAL_FIRST_SUM(*sum);
+#if PEDAL_LATE
+            part[row / 4][row % 4] += sums[chunk * PEDAL_TOGETHER + row / 4][row % 4];
+#endif
         }
-        pedal_add_products(sums, tables->recurrent + group * PEDAL_GROUP_WEIGHTS,
-                           tables->recurrent_steps + group * PEDAL_GROUP_STEPS, old);
-        if (heard)
-            pedal_add_products(sums, tables->kernel + group * PEDAL_GROUP_WEIGHTS,
-                               tables->kernel_steps + group * PEDAL_GROUP_STEPS, heard);
-        const pedal_floats hidden = pedal_step_group(sums, layer->cell + group * PEDAL_LANES);
-        pedal_store_hidden(next + group * PEDAL_LANES, hidden);
-        answer += hidden * pedal_load(pedal_head_weights + group * PEDAL_LANES);
+        pedal_add_products(part, tables->recurrent + chunk * PEDAL_CHUNK_WEIGHTS, &own, PEDAL_LATE ? PEDAL_EARLY : 0,
+                           PEDAL_GROUPS);
+#pragma GCC unroll 16
+        for (int member = 0; member < PEDAL_TOGETHER; member++)
+            pedal_finish_sums(z[member], part[member],
+                              tables->recurrent_steps + 4 * (chunk * PEDAL_TOGETHER + member) * PEDAL_LANES);
+        if (heard) {
+#pragma GCC unroll 16
+            for (int row = 0; row < 4 * PEDAL_TOGETHER; row++)
+                part[row / 4][row % 4] = PEDAL_FIRST_SUM(z[row / 4][row % 4]);
+            pedal_add_products(part, tables->kernel + chunk * PEDAL_CHUNK_WEIGHTS, heard, 0, PEDAL_GROUPS);
+#pragma GCC unroll 16
+            for (int member = 0; member < PEDAL_TOGETHER; member++)
+                pedal_finish_sums(z[member], part[member],
+                                  tables->kernel_steps + 4 * (chunk * PEDAL_TOGETHER + member) * PEDAL_LANES);
+        }
+#pragma GCC unroll 16
+        for (int member = 0; member < PEDAL_TOGETHER; member++) {
+            const int group = chunk * PEDAL_TOGETHER + member;
+            const pedal_floats hidden = pedal_step_group(z[member], &layer->cell[group]);
+            answer += hidden * pedal_load(pedal_head_weights + group * PEDAL_LANES);
+#if PEDAL_INT16_WEIGHTS
+            layer->registers[group] = pedal_pack(hidden);
+            if (!PEDAL_REGISTERS)
+                pedal_store_packed(layer->memory[!now] + group * PEDAL_LANES, layer->registers[group]);
+#else
+            layer->registers[group] = hidden;
+            if (!PEDAL_REGISTERS)
+                pedal_store(layer->memory[!now] + group * PEDAL_LANES, hidden);
+#endif
+        }
     }
     return answer;
 }
 
-PEDAL_INLINE float pedal_step(pedal_state *state, int now, float x)
+#if PEDAL_INT16_WEIGHTS
+#define PEDAL_TABLE_STEPS(name) name
+#else
+/* Never read. */
+#define PEDAL_TABLE_STEPS(name) pedal_layer0_bias
+#endif
+
+PEDAL_INLINE float pedal_step(pedal_layer_work *layers, int now, float x)
 {
     static const pedal_layer_tables first = {pedal_layer0_bias, 0, pedal_layer0_recurrent, 0,
                                              PEDAL_TABLE_STEPS(pedal_layer0_recurrent_steps)};
-    pedal_floats answer = pedal_step_layer(&state->layers[0], now, &first, x, 0);
+    pedal_floats answer = pedal_step_layer(&layers[0], now, &first, x, 0);
 #if PEDAL_LAYERS > 1
     static const pedal_layer_tables second = {pedal_layer1_bias, pedal_layer1_kernel, pedal_layer1_recurrent,
                                               PEDAL_TABLE_STEPS(pedal_layer1_kernel_steps),
                                               PEDAL_TABLE_STEPS(pedal_layer1_recurrent_steps)};
-    answer = pedal_step_layer(&state->layers[1], now, &second, x, state->layers[0].hidden[!now]);
+    pedal_states heard;
+    heard.memory = layers[0].memory[!now];
+#pragma GCC unroll 16
+    for (int group = 0; group < PEDAL_GROUPS; group++)
+        heard.registers[group] = layers[0].registers[group];
+    answer = pedal_step_layer(&layers[1], now, &second, x, &heard);
 #endif
     return pedal_sum_lanes(answer) + PEDAL_HEAD_BIAS + (PEDAL_SKIP ? x : 0.0f);
+}
+
+PEDAL_INLINE void pedal_take_up(pedal_layer_work *layer, const pedal_layer_state *state)
+{
+    memcpy(layer->cell, state->cell, sizeof layer->cell);
+    memcpy(layer->memory[0], state->hidden, sizeof layer->memory[0]);
+#pragma GCC unroll 16
+    for (int group = 0; group < PEDAL_GROUPS; group++)
+#if PEDAL_INT16_WEIGHTS
+        layer->registers[group] = pedal_load_packed(state->hidden + group * PEDAL_LANES);
+#else
+        layer->registers[group] = pedal_load(state->hidden + group * PEDAL_LANES);
+#endif
+}
+
+PEDAL_INLINE void pedal_put_down(const pedal_layer_work *layer, pedal_layer_state *state)
+{
+    memcpy(state->cell, layer->cell, sizeof layer->cell);
+#pragma GCC unroll 16
+    for (int group = 0; group < PEDAL_GROUPS; group++)
+#if PEDAL_INT16_WEIGHTS
+        pedal_store_packed(state->hidden + group * PEDAL_LANES, layer->registers[group]);
+#else
+        pedal_store(state->hidden + group * PEDAL_LANES, layer->registers[group]);
+#endif
 }
 
 void pedal_init(pedal_state *state)
@@ -180,15 +325,12 @@ void pedal_reset(pedal_state *state)
 void pedal_process(pedal_state *state, const pedal_sample *in, pedal_sample *out, size_t n)
 {
     const uint64_t before = pedal_flush_denormals();
-    size_t t = 0;
-    for (; t + 1 < n; t += 2) {
-        out[t] = pedal_decode(pedal_step(state, 0, pedal_encode(in[t])));
-        out[t + 1] = pedal_decode(pedal_step(state, 1, pedal_encode(in[t + 1])));
-    }
-    if (t < n) {
-        out[t] = pedal_decode(pedal_step(state, 0, pedal_encode(in[t])));
-        for (int layer = 0; layer < PEDAL_LAYERS; layer++)
-            memcpy(state->layers[layer].hidden[0], state->layers[layer].hidden[1], sizeof state->layers[layer].hidden[0]);
-    }
+    pedal_layer_work layers[PEDAL_LAYERS];
+    for (int layer = 0; layer < PEDAL_LAYERS; layer++)
+        pedal_take_up(&layers[layer], &state->layers[layer]);
+    for (size_t t = 0; t < n; t++)
+        out[t] = pedal_decode(pedal_step(layers, (int)(t & 1), pedal_encode(in[t])));
+    for (int layer = 0; layer < PEDAL_LAYERS; layer++)
+        pedal_put_down(&layers[layer], &state->layers[layer]);
     pedal_restore_denormals(before);
 }

@@ -1,0 +1,117 @@
+"""Kernels that may play a pedal on this machine: compiled, compared with the reference, and timed against each other.
+
+Which setting of the vector kernel is fastest depends on the network's size and on the processor in ways that no rule of
+ours foretold; a race takes a second or two, once.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuralpedal.contract.metrics import esr
+from neuralpedal.contract.native_library import LIBRARY_FILE
+from neuralpedal.contract.tflite_file import TfliteFile
+from neuralpedal.firmware_bridge.code_generation import (
+    MODEL_HEADER,
+    MODEL_SOURCE,
+    SHARED_RUNTIME_FILES,
+    CodeRequest,
+    generate_code,
+    model_header,
+    model_source,
+)
+from neuralpedal.firmware_bridge.compiler import run_compiler
+from neuralpedal.firmware_bridge.generated_code import GeneratedCode
+from neuralpedal.firmware_bridge.loaded_pedal import LoadedPedal, play_library
+from neuralpedal.firmware_bridge.project import runtime_text
+from neuralpedal.firmware_bridge.toolchain import Toolchain
+from neuralpedal.firmware_bridge.vector_code import VectorKernel
+
+LARGEST_ESR = 1e-6
+"""Of a float kernel's output against the float64 reference; kernels that miss it are not taken."""
+RACE_ROUNDS = 20
+SHARED_FLAGS = ("-shared", "-fPIC")
+# A float kernel may fuse; one of integers must round its audio as the reference does.
+FLOAT_FLAGS = ("-std=gnu11", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math")
+EXACT_FLAGS = ("-std=gnu11", "-O3", "-ffp-contract=off")
+FLOAT_SCHEMES = ("float32", "w8")
+
+
+@dataclass
+class Trial:
+    """A compiled kernel.
+
+    Attributes:
+        differs: from the reference, somewhere. ns_per_sample: the least that was seen.
+    """
+
+    folder: Path
+    kernel: str
+    state_bytes: int
+    esr: float
+    differs: bool
+    ns_per_sample: float = float("inf")
+
+    def is_right(self, exact: bool) -> bool:
+        """It plays what the reference plays: every sample where it must be exact, else within LARGEST_ESR."""
+        return not self.differs if exact else self.esr <= LARGEST_ESR
+
+
+def vector_kernels(file: TfliteFile, toolchain: Toolchain) -> Sequence[VectorKernel | None]:
+    """Settings worth a try; None: the portable kernel, the only one of integer schemes."""
+    spec, scheme = file.manifest().network, file.manifest().scheme
+    if scheme not in FLOAT_SCHEMES:
+        return [None]
+    lanes = toolchain.lanes(spec.hidden_size)
+    groups = -(-spec.hidden_size // lanes)
+    several = max(count for count in (1, 2, 3) if groups % count == 0)
+    floats = VectorKernel(lanes, together=several, registers=groups <= 4, written_out=groups <= 4)
+    if groups == 1:
+        return [floats, VectorKernel(lanes, int16_weights=True, registers=True)]
+    kernels = [floats, *(VectorKernel(lanes, int16_weights=True, late=late, written_out=False) for late in (0, 1))]
+    if groups <= 4:
+        kernels.append(VectorKernel(lanes, together=several, written_out=False))
+    return kernels
+
+
+def try_kernel(file: TfliteFile, vector: VectorKernel | None, folder: Path, toolchain: Toolchain,
+               dry: NDArray[np.float32], wanted: NDArray[np.float32]) -> Trial:
+    """Compile one kernel in ``folder`` and compare it with what is ``wanted``. Raises FirmwareError."""
+    folder.mkdir()
+    request = CodeRequest("float", None, "pedal", "(made for this machine)", vector)
+    code = generate_code(file, request)
+    _compile(file, code, request, folder, toolchain)
+    got = play_library(folder / LIBRARY_FILE, code.state_bytes, dry)
+    scheme = file.manifest().scheme
+    kernel = vector.label if vector else "portable" if scheme in FLOAT_SCHEMES else scheme
+    error = esr(wanted, got) if np.all(np.isfinite(got)) else float("inf")
+    return Trial(folder, kernel, code.state_bytes, error, not np.array_equal(wanted, got))
+
+
+def _compile(file: TfliteFile, code: GeneratedCode, request: CodeRequest, folder: Path, toolchain: Toolchain) -> None:
+    names = (*SHARED_RUNTIME_FILES, *code.runtime_files)
+    texts = {name: runtime_text(name) for name in names}
+    texts[MODEL_HEADER], texts[MODEL_SOURCE] = model_header(file, code, request), model_source(code, request)
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    flags = FLOAT_FLAGS if code.arithmetic == "FLOAT" else EXACT_FLAGS
+    sources = sorted(name for name in texts if name.endswith(".c"))
+    run_compiler([*toolchain.command, *flags, *toolchain.tuning, *SHARED_FLAGS, *sources, "-o", LIBRARY_FILE], folder)
+    for name in texts:
+        (folder / name).unlink()
+
+
+def race(trials: Sequence[Trial], dry: NDArray[np.float32]) -> None:
+    """Times trials in turns, so that a busy moment hits all of them."""
+    if len(trials) == 1:
+        return
+    pedals = [LoadedPedal(trial.folder / LIBRARY_FILE, trial.state_bytes) for trial in trials]
+    for _ in range(RACE_ROUNDS):
+        for trial, pedal in zip(trials, pedals, strict=True):
+            begun = time.perf_counter_ns()
+            pedal.process(dry)
+            trial.ns_per_sample = min(trial.ns_per_sample, (time.perf_counter_ns() - begun) / len(dry))

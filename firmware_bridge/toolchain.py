@@ -1,0 +1,45 @@
+"""The compiler of the machine that plays, and what its processor can do."""
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from neuralpedal.contract.errors import FirmwareError
+from neuralpedal.firmware_bridge.compiler import compiler_command
+from neuralpedal.firmware_bridge.target import load_target
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """A compiler and what it compiles for.
+
+    Attributes:
+        command: the compiler. tuning: flags that choose the processor. identity: its version, for the cache.
+        macros: names that it defines for that processor.
+    """
+
+    command: tuple[str, ...]
+    tuning: tuple[str, ...]
+    identity: str
+    macros: frozenset[str]
+
+    def lanes(self, hidden_size: int) -> int:
+        """Floats per vector that serve a layer best."""
+        if {"__AVX512F__", "__AVX512BW__"} <= self.macros and -(-hidden_size // 16) < -(-hidden_size // 8):
+            return 16
+        return 8 if {"__AVX2__", "__FMA__"} <= self.macros else 4
+
+
+def find_toolchain(command: Sequence[str] = (), tuning: Sequence[str] = ("-march=native",)) -> Toolchain:
+    """The host's compiler, or ``command``. Raises FirmwareError: none is there, or it fails."""
+    chosen = tuple(command or compiler_command(load_target("host")))
+    try:
+        told = [subprocess.run([*chosen, *options], capture_output=True, text=True, check=True, timeout=60, input="",
+                               errors="replace").stdout
+                for options in (["--version"], [*tuning, "-dM", "-E", "-x", "c", "-"])]
+    except subprocess.CalledProcessError as error:
+        raise FirmwareError(f"{chosen[0]} failed; it says: {' '.join(error.stderr.split())[:300]}") from error
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise FirmwareError(f"{chosen[0]}: cannot be run ({error}); choose another compiler (CC)") from error
+    macros = frozenset(line.split()[1] for line in told[1].splitlines() if line.startswith("#define"))
+    return Toolchain(chosen, tuple(tuning), told[0], macros)
