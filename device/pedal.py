@@ -1,0 +1,170 @@
+"""The pedal as a signal path: gains, engine, bypass and mute, block by block, whatever the blocks come from.
+
+Every change is a straight ramp of 20 ms. The engine plays on while bypassed, so that it is heard at once and from the
+state that it would have had. The settings are plain attributes that any thread may set; the audio thread reads each
+once per block.
+"""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from neuralpedal.contract.errors import SpecError
+from neuralpedal.device.block_meter import BlockMeter
+from neuralpedal.device.engine import Block, Engine, linear_gain
+from neuralpedal.device.overload_guard import ENGINE_FAILURES, OverloadGuard
+from neuralpedal.device.ramp import Ramp
+
+FADE_S = 0.020
+"""How long a change of a setting takes."""
+
+_ESCAPE_S = 0.005
+"""How long an engine that is late is still heard: each block of it is a gap in the sound."""
+
+MAX_GAIN_DB = 60.0
+
+_SANE_PEAK = 1e6
+"""Whatever is louder (+120 dBFS, infinity, NaN) is no sound."""
+
+
+@dataclass(frozen=True)
+class PedalSettings:
+    """Gains in dB around the engine (−60 to 60), and whether the pedal starts bypassed."""
+
+    input_gain_db: float = 0.0
+    output_gain_db: float = 0.0
+    bypassed: bool = False
+
+
+class Pedal:
+    """Plays blocks through one engine; begins and ends in silence.
+
+    Args:
+        engine: prewarmed; from now on only this pedal may play it.
+        guard: takes the engine out when it is late too often; a usual one when None.
+
+    Attributes:
+        bypassed: the guitar goes past gains and engine. muted: nothing is heard. Any thread may set them.
+        meter: what was counted. guard: whether the engine sounds at all.
+
+    Raises:
+        SpecError: a gain out of range.
+    """
+
+    def __init__(self, engine: Engine, settings: PedalSettings | None = None,
+                 guard: OverloadGuard | None = None) -> None:
+        settings = settings or PedalSettings()
+        size, rate_hz = engine.block_size, engine.sample_rate_hz
+        self._engine = engine
+        self.meter = BlockMeter(size, rate_hz)
+        self.guard = guard or OverloadGuard(size, rate_hz)
+        self.bypassed, self.muted = settings.bypassed, False
+        self._input_factor, self._output_factor = _factor(settings.input_gain_db), _factor(settings.output_gain_db)
+        self._input_ramp, self._output_ramp = Ramp(self._input_factor, size), Ramp(self._output_factor, size)
+        self._mix = Ramp(0.0 if settings.bypassed else 1.0, size)
+        self._loudness = Ramp(0.0, size)
+        self._fade, self._escape = (max(1, round(seconds * rate_hz)) for seconds in (FADE_S, _ESCAPE_S))
+        self._driven, self._magnitude, self._silence = (np.zeros(size, np.float32) for _ in range(3))
+        self._engine_rests = False
+
+    def set_input_gain_db(self, gain_db: float) -> None:
+        """In front of the engine. Raises SpecError."""
+        self._input_factor = _factor(gain_db)
+
+    def set_output_gain_db(self, gain_db: float) -> None:
+        """Behind the engine. Raises SpecError."""
+        self._output_factor = _factor(gain_db)
+
+    @property
+    def engine(self) -> Engine:
+        """What plays."""
+        return self._engine
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the fade to silence is over."""
+        return self.muted and self._loudness.value == 0.0
+
+    def process(self, dry: Block, wet: Block, flags: int = 0) -> None:
+        """One block: reads ``dry`` (block_size,), writes ``wet``, another array.
+
+        ``flags``: PortAudio's status bits. Real-time safe as far as the engine is: never raises, waits or prints; what
+        goes wrong is counted, and the clean guitar heard instead.
+        """
+        begun = time.perf_counter_ns()
+        input_peak = self._peak(dry)
+        if not input_peak < _SANE_PEAK:
+            # One NaN would stay in the engine's state for ever.
+            self.meter.bad_inputs += 1
+            dry, input_peak = self._silence, 0.0
+        played = self._play(dry, wet)
+        self._loudness.aim(0.0 if self.muted else 1.0, self._fade)
+        self._loudness.scale(wet)
+        output_peak = self._peak(wet)
+        late = self.meter.record(time.perf_counter_ns() - begun, input_peak, output_peak, flags)
+        if played:
+            self.guard.note(late)
+
+    def tend(self) -> None:
+        """Try an engine again that was taken out, if it is time to. From another thread, now and then.
+
+        Not real-time safe.
+        """
+        if self._engine_rests and self.guard.is_due():
+            self.guard.try_again(self._engine)
+
+    def _play(self, dry: Block, wet: Block) -> bool:
+        """Gains, engine and bypass; whether the engine played."""
+        trusted = self.guard.trusted
+        self._mix.aim(1.0 if trusted and not self.bypassed else 0.0, self._fade if trusted else self._escape)
+        mix = self._mix.advance()
+        played = trusted or mix is not None
+        if played:
+            played = self._play_engine(self._drive(dry), wet)
+        # From here on another thread may have the engine.
+        self._engine_rests = not played and not trusted
+        self._output_ramp.aim(self._output_factor, self._fade)
+        self._output_ramp.scale(wet)
+        if mix is not None:
+            np.subtract(wet, dry, out=wet)
+            np.multiply(wet, mix, out=wet)
+            np.add(wet, dry, out=wet)
+        elif self._mix.value == 0.0:
+            wet[...] = dry
+        return played
+
+    def _drive(self, dry: Block) -> Block:
+        """The engine's input: ``dry`` itself where the gain is 1, so that no sample changes."""
+        self._input_ramp.aim(self._input_factor, self._fade)
+        factors = self._input_ramp.advance()
+        if factors is None and self._input_ramp.value == 1.0:
+            return dry
+        np.multiply(dry, self._input_ramp.value if factors is None else factors, out=self._driven)
+        return self._driven
+
+    def _play_engine(self, dry: Block, wet: Block) -> bool:
+        """Silence where the engine fails: whether it played."""
+        if self.guard.failed:
+            wet[...] = 0.0
+            return False
+        try:
+            self._engine.process(dry, wet)
+            sound = self._peak(wet) < _SANE_PEAK
+        except ENGINE_FAILURES:
+            sound = False
+        if not sound:
+            self.meter.faults += 1
+            self.guard.note_failure()
+            wet[...] = 0.0
+        return sound
+
+    def _peak(self, block: Block) -> float:
+        np.abs(block, out=self._magnitude)
+        return float(self._magnitude.max())
+
+
+def _factor(gain_db: float) -> float:
+    if not abs(gain_db) <= MAX_GAIN_DB:
+        raise SpecError(f"a gain of {gain_db} dB: wanted {-MAX_GAIN_DB:g} to {MAX_GAIN_DB:g} dB")
+    return float(linear_gain(gain_db))

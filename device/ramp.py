@@ -1,0 +1,62 @@
+"""A factor that moves in a straight line, sample by sample: what makes every change of a setting free of clicks.
+
+Straight, and no softer curve: of all that take the same time its steepest place is the least steep.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Factors = NDArray[np.float32]
+
+
+class Ramp:
+    """One factor, advanced a block at a time by the audio thread.
+
+    Args:
+        value: where it stands. block_size: samples per block.
+
+    Attributes:
+        value: after the last block.
+    """
+
+    def __init__(self, value: float, block_size: int) -> None:
+        self.value = float(value)
+        self._goal, self._step, self._left = self.value, 0.0, 0
+        self._counts = np.arange(1, block_size + 1, dtype=np.float32)
+        self._factors = np.empty(block_size, np.float32)
+
+    def aim(self, goal: float, samples: int) -> None:
+        """Reach ``goal`` in ``samples``, from wherever it is now; the goal that it has already changes nothing.
+
+        Real-time safe.
+        """
+        if goal != self._goal:
+            self._goal, self._left = goal, samples
+            self._step = (goal - self.value) / samples
+
+    def advance(self) -> Factors | None:
+        """The factors (block_size,) of the next block, valid until the next call; None if all of them are ``value``.
+
+        Real-time safe.
+        """
+        if not self._left:
+            return None
+        factors, size = self._factors, len(self._factors)
+        np.multiply(self._counts, self._step, out=factors)
+        np.add(factors, self.value, out=factors)
+        if self._left <= size:
+            # Exactly the goal, whatever was rounded on the way.
+            factors[self._left - 1 :] = self.value = self._goal
+            self._left = 0
+        else:
+            self.value += self._step * size
+            self._left -= size
+        return factors
+
+    def scale(self, block: NDArray[np.float32]) -> None:
+        """Multiply ``block`` (block_size,) by the next factors, in place. Real-time safe."""
+        factors = self.advance()
+        if factors is not None:
+            np.multiply(block, factors, out=block)
+        elif self.value != 1.0:
+            np.multiply(block, self.value, out=block)
