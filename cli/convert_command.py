@@ -27,6 +27,8 @@ from neuralpedal.contract.spec import NetworkSpec
 @click.option("--finetune", type=click.FloatRange(0, min_open=True), is_flag=False, flag_value=5.0, default=None,
               metavar="[MINUTES]", help="Train on in the arithmetic of every scheme that is far from the float model, "
               "MINUTES each (5 if not given); needs a C compiler.")
+@click.option("--finetune-on", default="float", show_default=True, type=click.Choice(("float", "wet")),
+              help="Who teaches: the float model, which needs dry audio alone, or the pedal's own recording.")
 @click.option("--max-degradation", metavar="ESR|SCHEME=ESR,…",
               help="Exit 1 when a file is farther from the float model; everything is written all the same.")
 @click.option("--recommend", "target", type=click.Choice(("pi", "mcu-fpu", "mcu-integer")),
@@ -35,8 +37,8 @@ from neuralpedal.contract.spec import NetworkSpec
               help="ESR against the float model that --recommend may spend.")
 @click.option("--json", "as_json", is_flag=True, help="Print the content of report.json.")
 def command(run: Path, out: Path, schemes: str | None, rounding: str, dry: Path | None, wet: Path | None, block: int,
-            seconds: float, with_page: bool, finetune: float | None, max_degradation: str | None, target: str | None,
-            budget: float, as_json: bool) -> None:
+            seconds: float, with_page: bool, finetune: float | None, finetune_on: str, max_degradation: str | None,
+            target: str | None, budget: float, as_json: bool) -> None:
     """Write RUN (a run folder, or .keras with --dry and --wet) as one .tflite file per scheme, and measure each.
 
     \b
@@ -72,7 +74,7 @@ def command(run: Path, out: Path, schemes: str | None, rounding: str, dry: Path 
     check_named(limits, max_degradation or "", names)
     with steps("converting") as told:
         source = replace(source, rounder=WeightRounder(told))
-        tuner = None if finetune is None else _fine_tuner(finetune, told)
+        tuner = None if finetune is None else _fine_tuner(finetune, finetune_on, told)
         result = convert(source, names, out, FilePlayer(block, seconds), told, tuner, target, budget)
         if with_page:
             from neuralpedal.cli.report.page import write_report
@@ -97,10 +99,10 @@ def choose_rounding(asked: str, spec: NetworkSpec) -> str:
     return "nearest"
 
 
-def _fine_tuner(minutes: float, told: Any) -> Any:
+def _fine_tuner(minutes: float, teacher: str, told: Any) -> Any:
     from neuralpedal.cli.fine_tuner import FineTuner
 
-    return FineTuner(minutes, told)
+    return FineTuner(minutes, teacher, told)
 
 
 def print_report(report: dict[str, Any], out: Path, with_page: bool = False) -> None:
@@ -127,8 +129,9 @@ def print_report(report: dict[str, Any], out: Path, with_page: bool = False) -> 
 
 def _tuning_remark(name: str, row: dict[str, Any]) -> str:
     tuning = row["finetuned"]
-    said = (f"{name}: fine-tuning for {figure(tuning['minutes'])} min brought ESR float from "
-            f"{figure(row['esr_float_post_training'])} to {figure(tuning['esr_float'])}")
+    judged = f"esr_{tuning['teacher']}"
+    said = (f"{name}: fine-tuning for {figure(tuning['minutes'])} min brought ESR {tuning['teacher']} from "
+            f"{figure(row[f'{judged}_post_training'])} to {figure(tuning[judged])}")
     return said if tuning["kept"] else f"{said}; the file is the one before"
 
 

@@ -14,11 +14,11 @@ class FineTuner:
     """A :class:`neuralpedal.convert.tuning.Tuner`; Ctrl-C ends one scheme's tuning early and keeps its best.
 
     Args:
-        minutes: for each scheme. told: is given a line about every batch.
+        minutes: for each scheme. teacher: of convert's TEACHERS. told: is given a line about every batch.
     """
 
-    def __init__(self, minutes: float, told: Callable[[str], None]) -> None:
-        self.minutes, self._told = minutes, told
+    def __init__(self, minutes: float, teacher: str, told: Callable[[str], None]) -> None:
+        self.minutes, self.teacher, self._told = minutes, teacher, told
 
     def tune(self, scheme: str, weights: NetworkWeights, arithmetic: Arithmetic, dry: Signal,
              target: Signal) -> NetworkWeights:

@@ -22,7 +22,7 @@ from neuralpedal.convert.layouts import layout_of
 from neuralpedal.convert.recommendation import DEFAULT_BUDGET, recommend
 from neuralpedal.convert.schemes import PreparedScheme, check_schemes, prepare_scheme
 from neuralpedal.convert.source import ConversionSource, Signal
-from neuralpedal.convert.tuning import TEACHER, Tuner, check_tunable, needs_tuning, tuned_source
+from neuralpedal.convert.tuning import Tuner, check_teacher, check_tunable, lesson, needs_tuning, tuned_source
 
 REPORT_NAME = "report.json"
 _CHECK_SAMPLES = 4096
@@ -67,7 +67,7 @@ def convert(source: ConversionSource, schemes: tuple[str, ...], out: Path, playe
 
     Args:
         told: is given a short description of each step as it begins.
-        tuner: tunes for the schemes that need it; the file is the tuned one where that plays nearer to the float model.
+        tuner: tunes for the schemes that need it; the file is the tuned one where that plays nearer to its teacher.
         target, budget: what to recommend a scheme for, see recommendation.py; no recommendation without a target.
 
     Raises:
@@ -78,6 +78,7 @@ def convert(source: ConversionSource, schemes: tuple[str, ...], out: Path, playe
     check_schemes(schemes, source.weights.spec)
     if tuner is not None:
         check_tunable(source.weights.spec)
+        check_teacher(tuner.teacher, source)
     make_folder(out)
     told("playing the float model")
     take = source.take
@@ -138,20 +139,22 @@ def _write_tuned(source: ConversionSource, prepared: PreparedScheme, untuned: Sc
                  float_wet: Signal, out: Path, player: Player,
                  told: Callable[[str], None]) -> tuple[PreparedScheme, SchemeResult]:
     """Tune for a scheme, write and measure that file too, and keep the better of both."""
-    scheme, before = untuned.scheme, untuned.row["esr_float"]
+    scheme, judged = untuned.scheme, f"esr_{tuner.teacher}"
     told(f"{scheme}: fine-tuning")
-    tuned = tuned_source(scheme, source, tuner, source.float_model(source.calibration))
+    tuned = tuned_source(scheme, source, tuner, lesson(tuner.teacher, source))
     with TemporaryDirectory(dir=out, prefix=".tuned.") as folder:
         candidate = prepare_scheme(scheme, tuned)
         result = _write_scheme(tuned, candidate, float_wet, Path(folder), player, told)
-        after = result.row["esr_float"]
-        if after < before:
+        tried = {name: result.row[name] for name in ("esr_float", "esr_wet")}
+        kept = tried[judged] < untuned.row[judged]
+        if kept:
             prepared = candidate
             result.path.replace(untuned.path)
         else:
             result = untuned
-    row = {**result.row, "esr_float_post_training": before,
-           "finetuned": {"minutes": tuner.minutes, "teacher": TEACHER, "esr_float": after, "kept": after < before}}
+    row = {**result.row, "esr_float_post_training": untuned.row["esr_float"],
+           "esr_wet_post_training": untuned.row["esr_wet"],
+           "finetuned": {"minutes": tuner.minutes, "teacher": tuner.teacher, **tried, "kept": kept}}
     return prepared, replace(result, path=untuned.path, row=row)
 
 

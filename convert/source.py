@@ -51,6 +51,7 @@ class ConversionSource:
     Attributes:
         float_model: plays (T,) float32 from zero state in float32.
         calibration: (T,) float32 dry audio for activation ranges.
+        calibration_wet: (T,) float32, the pedal's recording of it; None where there is none.
         take: what files are measured on; never part of ``calibration`` when the run says where validation begins.
         provenance: digests and versions for the manifest.
         grids: of ``w8a8`` and ``tflm16x8``; None: ``calibration`` is played to choose them.
@@ -64,6 +65,7 @@ class ConversionSource:
     calibration: Signal
     take: Take
     provenance: dict[str, str]
+    calibration_wet: Signal | None = None
     grids: SignalGrids | None = None
     rounding: str = "nearest"
     rounder: Rounder = better_rounded
@@ -101,17 +103,18 @@ def read_source(path: Path, dry: Path | None = None, wet: Path | None = None) ->
     training = {} if bare else run.read_training().get("data", {})
     if given and not _recordings_are_there(training):
         pair, take = given
-        calibration = pair.dry.samples
+        calibrating = slice(None)
     elif training:
         pair, boundary = _training_pair(run, training)
         take = given[1] if given else _validation_take(pair, boundary)
-        calibration = pair.dry.samples[:boundary]
+        calibrating = slice(boundary)
     else:
         raise RecordingError(f"{path}: a bare Keras model does not say what it was trained on; add --dry and --wet")
     weights = model.network_weights()
     provenance = {"weights_sha256": weights.digest(), **pair.digests()}
     name = run.path.stem if bare else run.path.resolve().name
-    return ConversionSource(name, weights, model.process, calibration, take, provenance)
+    return ConversionSource(name, weights, model.process, pair.dry.samples[calibrating], take, provenance,
+                            pair.wet.samples[calibrating])
 
 
 def _given_take(dry: Path | None, wet: Path | None, rate_hz: int) -> tuple[RecordingPair, Take] | None:

@@ -38,8 +38,8 @@ class BatchTuner:
 
     minutes = 0.1
 
-    def __init__(self, spoil: bool = False) -> None:
-        self.spoil, self.schemes = spoil, []
+    def __init__(self, spoil: bool = False, teacher: str = "float") -> None:
+        self.spoil, self.teacher, self.schemes = spoil, teacher, []
 
     def tune(self, scheme: str, weights: NetworkWeights, arithmetic: Arithmetic, dry: np.ndarray,
              target: np.ndarray) -> NetworkWeights:
@@ -91,7 +91,8 @@ def test_a_tuned_file_plays_nearer_to_the_float_model_and_the_report_says_by_how
     report = json.loads((folder / "report.json").read_text())
     row = report["schemes"]["w8a8"]
     assert row["esr_float"] == row["finetuned"]["esr_float"] < 0.95 * row["esr_float_post_training"]
-    assert row["finetuned"] == {"minutes": 0.1, "teacher": "float", "esr_float": row["esr_float"], "kept": True}
+    assert row["finetuned"] == {"minutes": 0.1, "teacher": "float", "esr_float": row["esr_float"],
+                                "esr_wet": row["esr_wet"], "kept": True}
     assert "finetuned" not in report["schemes"]["float32"]
 
 
@@ -116,6 +117,24 @@ def test_a_tuning_that_made_it_worse_leaves_the_file_as_it_was(source, tmp_path,
     assert row["esr_float"] == row["esr_float_post_training"] == plain.report["schemes"]["w8a8"]["esr_float"]
     print_report(spoilt.report, tmp_path)
     assert "the file is the one before" in capfd.readouterr().err
+
+
+def test_the_pedals_own_recording_teaches_where_it_is_asked_to(source, tmp_path: Path) -> None:
+    """A pedal that is a little louder than its model: the file comes nearer to it and farther from the model."""
+    take, lesson = source.take, 1.15 * source.float_model(source.calibration)
+    louder = replace(source, calibration_wet=lesson, take=replace(take, wet=1.15 * take.wet))
+    row = convert(louder, ("w8a8",), tmp_path, PLAYER, tuner=BatchTuner(teacher="wet")).report["schemes"]["w8a8"]
+    assert row["finetuned"]["teacher"] == "wet" and row["finetuned"]["kept"]
+    assert row["esr_wet"] < 0.9 * row["esr_wet_post_training"]
+    assert "the pedal's recording" in read_manifest(tmp_path / row["file"]).provenance["fine_tuned"]
+
+
+def test_a_teacher_that_is_not_there_is_refused_before_anything_is_written(source, tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="--finetune-on wet needs the pedal's recording"):
+        convert(source, ("w8a8",), tmp_path / "out", PLAYER, tuner=BatchTuner(teacher="wet"))
+    with pytest.raises(SpecError, match="not one of float, wet"):
+        convert(source, ("w8a8",), tmp_path / "out", PLAYER, tuner=BatchTuner(teacher="x"))
+    assert not (tmp_path / "out").exists()
 
 
 def test_schemes_near_enough_to_the_float_model_are_left_alone() -> None:
