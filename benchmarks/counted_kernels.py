@@ -1,0 +1,173 @@
+"""Kernels whose instructions are counted, each for one fixed processor whatever machine counts: callgrind and qemu."""
+
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from neuralpedal.contract.errors import FirmwareError
+from neuralpedal.contract.tflite_file import TfliteFile
+from neuralpedal.firmware_bridge.code_generation import (
+    MODEL_HEADER,
+    MODEL_SOURCE,
+    SHARED_RUNTIME_FILES,
+    CodeRequest,
+    generate_code,
+    model_header,
+    model_source,
+)
+from neuralpedal.firmware_bridge.compiler import compiler_command, find_program, run_compiler
+from neuralpedal.firmware_bridge.kernel_race import EXACT_FLAGS, FLOAT_FLAGS, vector_kernels
+from neuralpedal.firmware_bridge.project import runtime_text
+from neuralpedal.firmware_bridge.target import WARNING_FLAGS, load_target
+from neuralpedal.firmware_bridge.toolchain import Toolchain, find_toolchain
+from neuralpedal.firmware_bridge.vector_code import VectorKernel
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+from firmware_pedals import Wanted, write_pedal
+
+BLOCK_SAMPLES = 64
+_DRIVER = "play_blocks.c"
+_TIMEOUT_S = 300
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A processor to compile for, and how its instructions are counted.
+
+    Attributes:
+        processor: the compiler's flag. macros: what the compiler then defines, as far as it decides the vectors' width.
+        blocks: of the shorter and the longer run.
+        count: instructions of a program given a number of blocks, from first to last.
+    """
+
+    name: str
+    processor: str
+    macros: frozenset[str]
+    blocks: tuple[int, int]
+    compiler: Callable[[], list[str]]
+    count: Callable[[Path, int], int]
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """What is counted.
+
+    Attributes:
+        int16_weights: which kind of vector kernel; None for integer schemes, which have one kernel.
+    """
+
+    machine: Machine
+    scheme: str
+    int16_weights: bool | None = None
+
+    @property
+    def name(self) -> str:
+        """For tables: ``haswell w8, float weights``."""
+        storage = "" if self.int16_weights is None else f", {'int16' if self.int16_weights else 'float'} weights"
+        return f"{self.machine.name} {self.scheme}{storage}"
+
+    def settings(self, file: TfliteFile) -> list[VectorKernel | None]:
+        """Those of its kind that would race on such a machine. Never empty."""
+        machine = Toolchain(("cc",), (self.machine.processor,), "", self.machine.macros)
+        found = [setting for setting in vector_kernels(file, machine)
+                 if (setting.int16_weights if setting else None) == self.int16_weights]
+        if not found:
+            raise FirmwareError(f"{self.name}: no such kernel races any more; mend KERNELS in {Path(__file__).name}")
+        return found
+
+
+def _count_with_callgrind(program: Path, blocks: int) -> int:
+    find_program(["valgrind"], ["valgrind"], "instruction counts")
+    place = program.with_suffix(".callgrind")
+    _run(["valgrind", "--tool=callgrind", f"--callgrind-out-file={place}", str(program), str(blocks)])
+    found = re.search(r"^(?:summary|totals): (\d+)", place.read_text(encoding="utf-8"), re.MULTILINE)
+    if not found:
+        raise FirmwareError(f"{place}: callgrind wrote no summary")
+    return int(found[1])
+
+
+def _count_with_qemu(program: Path, blocks: int) -> int:
+    """Single instructions as blocks of translation, each one line of the log."""
+    qemu = find_program(["qemu-aarch64-static", "qemu-aarch64"], ["qemu-user-static"], "instruction counts")
+    told = _run([qemu, "-help"])
+    single = "-one-insn-per-tb" if "one-insn-per-tb" in told else "-singlestep"
+    log = program.with_suffix(".log")
+    _run([qemu, "-cpu", "cortex-a72", single, "-d", "exec,nochain", "-D", str(log), str(program), str(blocks)])
+    with log.open("rb") as lines:
+        count = sum(line.startswith(b"Trace ") for line in lines)
+    log.unlink()
+    return count
+
+
+def _run(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S, errors="replace")
+    if done.returncode:
+        raise FirmwareError(f"{command[0]}: exit code {done.returncode}; it says: {done.stderr.strip()[-300:]}")
+    return done.stdout
+
+
+_AVX2 = frozenset({"__AVX2__", "__FMA__"})
+HASWELL = Machine("haswell", "-march=haswell", _AVX2, (4, 36), lambda: compiler_command(load_target("host")),
+                  _count_with_callgrind)
+CORTEX_A72 = Machine("cortex-a72", "-mcpu=cortex-a72", frozenset(), (1, 3),
+                     lambda: ["aarch64-linux-gnu-gcc", "-static"], _count_with_qemu)
+
+KERNELS = (
+    Kernel(HASWELL, "w8", False), Kernel(HASWELL, "w8", True), Kernel(HASWELL, "w8a16"), Kernel(HASWELL, "w8a8"),
+    Kernel(CORTEX_A72, "w8", False), Kernel(CORTEX_A72, "w8", True), Kernel(CORTEX_A72, "w8a16"),
+)
+
+
+def obstacle(machine: Machine) -> str | None:
+    """Why this machine cannot count, or None."""
+    try:
+        if machine is HASWELL:
+            find_program(["valgrind"], ["valgrind"], "instruction counts")
+            # Callgrind runs AVX2 on a processor that has it.
+            if platform.machine() != "x86_64" or not find_toolchain().macros >= _AVX2:
+                return "callgrind needs a processor with AVX2"
+        else:
+            find_program(["aarch64-linux-gnu-gcc"], ["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"], machine.name)
+            find_program(["qemu-aarch64-static", "qemu-aarch64"], ["qemu-user-static"], machine.name)
+    except FirmwareError as error:
+        return str(error)
+    return None
+
+
+def compiler_version(machine: Machine) -> str:
+    """Name and major version, ``gcc 12``: others make other instructions of the same C. Raises FirmwareError."""
+    command = machine.compiler()[:1]
+    name = "clang" if "clang" in _run([*command, "--version"]) else "gcc"
+    return f"{name} {_run([*command, '-dumpversion']).strip().partition('.')[0]}"
+
+
+def instructions_per_sample(kernel: Kernel, num_layers: int, hidden_size: int) -> float:
+    """Of a seeded random network; the fewest of the kernel's settings. Raises FirmwareError."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, machine = Path(name), kernel.machine
+        file = write_pedal(folder / "pedal.tflite", Wanted(kernel.scheme, hidden_size, num_layers, scale=0.3))
+        few, many = machine.blocks
+        found = []
+        for setting in kernel.settings(file):
+            program = _compile(machine, file, setting, folder)
+            found.append((machine.count(program, many) - machine.count(program, few)) / (BLOCK_SAMPLES * (many - few)))
+        return min(found)
+
+
+def _compile(machine: Machine, file: TfliteFile, setting: VectorKernel | None, folder: Path) -> Path:
+    request = CodeRequest("float", None, "pedal", "(counted)", setting)
+    code = generate_code(file, request)
+    texts = {name: runtime_text(name) for name in (*SHARED_RUNTIME_FILES, *code.runtime_files)}
+    texts[MODEL_HEADER], texts[MODEL_SOURCE] = model_header(file, code, request), model_source(code, request)
+    texts[_DRIVER] = Path(__file__).with_name(_DRIVER).read_text(encoding="utf-8")
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    flags = FLOAT_FLAGS if code.arithmetic == "FLOAT" else EXACT_FLAGS
+    sources = sorted(name for name in texts if name.endswith(".c"))
+    run_compiler([*machine.compiler(), *flags, machine.processor, *WARNING_FLAGS, *sources, "-o", "pedal"], folder)
+    return folder / "pedal"
