@@ -35,10 +35,12 @@ def open_tflite(path: Path, engine: str = "auto", block_size: int = 64) -> Engin
 def _library(path: Path) -> Path:
     """The folder of the compiled pedal."""
     from neuralpedal.contract.tflite_file import read_manifest
+    from neuralpedal.firmware_bridge.code_generation import FRAME_SCHEMES
     from neuralpedal.firmware_bridge.native_library import build_native, find_native
 
-    if read_manifest(path).network.kind.has_frame:
-        raise FirmwareError(f"{path}: frame networks have no C")
+    manifest = read_manifest(path)
+    if manifest.network.kind.has_frame and manifest.scheme not in FRAME_SCHEMES:
+        raise FirmwareError(f"{path}: there is no C for frame networks as {manifest.scheme}")
     try:
         return build_native(path).folder
     except FirmwareError:

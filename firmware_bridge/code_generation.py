@@ -8,6 +8,7 @@ from neuralpedal.contract.errors import ModelFileError, SpecError
 from neuralpedal.contract.tflite_file import TfliteFile
 from neuralpedal.firmware_bridge.c_text import define
 from neuralpedal.firmware_bridge.float_code import float_code
+from neuralpedal.firmware_bridge.frame_code import frame_code
 from neuralpedal.firmware_bridge.generated_code import GeneratedCode, padded
 from neuralpedal.firmware_bridge.tflite_code import tflite_code
 from neuralpedal.firmware_bridge.vector_code import VectorKernel, vector_code
@@ -16,6 +17,8 @@ from neuralpedal.firmware_bridge.w8a16_code import w8a16_code
 SHARED_RUNTIME_FILES = ("pedal.h", "pedal_audio.h", "pedal_dsp.h")
 MODEL_HEADER, MODEL_SOURCE = "pedal_model.h", "pedal_model.c"
 IO_TYPES = ("float", "int16")
+FRAME_SCHEMES = ("float32", "w8")
+"""Of frame networks, those that have C."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class CodeRequest:
     Attributes:
         io: float or int16. kernels: of which interpreter a w8a8 file's arithmetic is; None for the scheme's own.
         name: a C identifier. command: how to generate the same again.
-        vector: for float networks on machines with vectors; None for the portable kernel.
+        vector: for float networks on machines with vectors; None for the portable kernel, which plays no frames.
     """
 
     io: str
@@ -59,6 +62,8 @@ def generate_code(file: TfliteFile, request: CodeRequest) -> GeneratedCode:
         SpecError: kernels that the scheme does not have. FirmwareError: no fixed-point map of its audio.
     """
     manifest = file.manifest()
+    if manifest.network.kind.has_frame and request.vector and manifest.scheme in FRAME_SCHEMES:
+        return frame_code(file, request.vector)
     if manifest.network.kind.has_frame:
         raise ModelFileError(f"{file.path}: holds a {manifest.network.label}; C exists for streaming LSTMs only: train "
                              "and convert one (--family lstm)")

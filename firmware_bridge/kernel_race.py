@@ -66,6 +66,8 @@ def vector_kernels(file: TfliteFile, toolchain: Toolchain) -> Sequence[VectorKer
     spec, scheme = file.manifest().network, file.manifest().scheme
     if scheme not in FLOAT_SCHEMES:
         return [None]
+    if spec.kind.has_frame:
+        return [VectorKernel(toolchain.lanes(16), together=together) for together in (1, 2)]
     lanes = toolchain.lanes(spec.hidden_size)
     groups = -(-spec.hidden_size // lanes)
     several = max(count for count in (1, 2, 3) if groups % count == 0)

@@ -14,10 +14,10 @@ from neuralpedal.firmware_bridge.audio_defines import linear_gain
 from neuralpedal.firmware_bridge.c_text import array, define, float_literal
 from neuralpedal.firmware_bridge.generated_code import GeneratedCode
 
-RUNTIME_FILES = ("pedal_lanes.h", "pedal_vector.c", "pedal_vector.h")
+RUNTIME_FILES = ("pedal_gate_lanes.h", "pedal_lanes.h", "pedal_vector.c", "pedal_vector.h")
 LANES = (4, 8, 16)
 _LARGEST_STATE, _LARGEST_WEIGHT, _LARGEST_SUM = 32_767, 32_767, 65_500
-_FACTORS = np.array([0.5, 1.0 / np.log(2.0), 1.0, 0.5])
+GATE_FACTORS = np.array([0.5, 1.0 / np.log(2.0), 1.0, 0.5])
 """By gate, in Keras's order: what the kernel wants rows multiplied with."""
 
 Float = NDArray[Any]
@@ -82,7 +82,7 @@ class _Layout:
         """(inputs, 4·H) by gate to (inputs, groups, 4, lanes), with the kernel's factors."""
         inputs = len(matrix)
         filled = np.zeros((inputs, 4, self.units))
-        filled[:, :, : self._size] = matrix.reshape(inputs, 4, self._size) * _FACTORS[:, np.newaxis]
+        filled[:, :, : self._size] = matrix.reshape(inputs, 4, self._size) * GATE_FACTORS[:, np.newaxis]
         return filled.reshape(inputs, 4, -1, self.kernel.lanes).transpose(0, 2, 1, 3)
 
     def states(self, matrix: Float) -> Float:

@@ -36,7 +36,7 @@ X86 = {4: ("-march=x86-64",), 8: ("-march=haswell",), 16: ("-march=native",)}
 pytestmark = pytest.mark.usefixtures("c_compiler")
 
 
-def _runs_here(lanes: int) -> bool:
+def runs_here(lanes: int) -> bool:
     macros = find_toolchain().macros
     if "__x86_64__" not in macros:
         return lanes == 4
@@ -94,7 +94,7 @@ def cases(draw: st.DrawFn) -> tuple[Wanted, VectorKernel]:
 @given(case=cases())
 def test_every_setting_plays_what_the_reference_plays(case: tuple[Wanted, VectorKernel], tmp_path: Path) -> None:
     wanted, kernel = case
-    if not _runs_here(kernel.lanes):
+    if not runs_here(kernel.lanes):
         return
     dry = (trying_audio(1500, wanted.seed) / 32768).astype(np.float32)
     got, expected = _play(wanted, tmp_path / "case", kernel, dry)

@@ -41,7 +41,12 @@ typedef int32_t pedal_cell;
 typedef int16_t pedal_hidden;
 #endif
 
-#if defined(PEDAL_LANES)
+#if defined(PEDAL_FRAME)
+/* A network that answers its last PEDAL_FRAME inputs from zero state remembers those before the next one. */
+typedef struct {
+    float past[PEDAL_FRAME - 1];
+} pedal_state;
+#elif defined(PEDAL_LANES)
 /* PEDAL_UNITS is PEDAL_HIDDEN, rounded up to whole vectors of PEDAL_LANES; what lies behind the last unit stays 0. */
 typedef struct {
     float cell[PEDAL_UNITS];
