@@ -81,10 +81,10 @@ def label(build: tuple[str, str, tuple[str, ...]]) -> str:
     return f"{compiler} {'sanitizers' if flags == SANITIZERS else ' '.join(flags)}" if compiler else target
 
 
-def rows(data: Path, name: str, seconds: float, dry: np.ndarray) -> Iterator[tuple[Any, ...]]:
+def rows(data: Path, name: str, seconds: float, dry: np.ndarray, schemes: list[str]) -> Iterator[tuple[Any, ...]]:
     """One for each arithmetic, sample type and build."""
     few = min(len(dry), round(EMULATED_S * len(dry) / seconds))
-    for scheme, kernels in ARITHMETICS:
+    for scheme, kernels in (one for one in ARITHMETICS if one[0] in schemes):
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)
             model = network(data, name, scheme, folder)
@@ -111,13 +111,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--network", default="lstm8_ts9_pytorch.json")
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--schemes", nargs="+", default=[scheme for scheme, _ in ARITHMETICS])
     options = parser.parse_args()
     data = Path(os.environ.get("NEURALPEDAL_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
     take = read_recording(data / "sd1" / "dry_train.flac")
     dry = int16_of(take.samples[: round(options.seconds * take.sample_rate_hz)]).astype(np.int16)
     print(f"{'scheme':12}{'kernels':9}{'samples':9}{'build':18}{'count':>9}{'off, lsb':>10}{'differ':>9}")
     met = True
-    for scheme, kernels, io, build, count, worst, differing, right in rows(data, options.network, options.seconds, dry):
+    found = rows(data, options.network, options.seconds, dry, options.schemes)
+    for scheme, kernels, io, build, count, worst, differing, right in found:
         met &= right
         print(f"{scheme:12}{kernels:9}{io:9}{build:18}{count:9}{worst:10.4f}{differing:9}{'' if right else '  WRONG'}",
               flush=True)

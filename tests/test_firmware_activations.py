@@ -74,7 +74,8 @@ def test_float_sigmoid_and_tanh_are_as_exact_as_they_say(tmp_path: Path) -> None
     library = compile_probe(tmp_path, "w8", None, FLOAT_PROBE)
     inputs = np.linspace(-100.0, 100.0, 2_000_001).astype(np.float32)
     exact = inputs.astype(np.float64)
-    assert np.max(np.abs(call(library.tanhs, inputs) - np.tanh(exact))) < 4.5e-7
+    inner = np.abs(exact) > 1e-6
+    assert np.max(np.abs(call(library.tanhs, inputs)[inner] / np.tanh(exact[inner]) - 1.0)) < 4e-7
     sigmoid = 1.0 / (1.0 + np.exp(-np.clip(exact, -87.0, 87.0)))
     assert np.max(np.abs(call(library.sigmoids, inputs) / sigmoid - 1.0)) < 5e-7
     odd = np.array([np.nan, np.inf, -np.inf, 0.0], np.float32)
