@@ -1,6 +1,7 @@
 """One random network in every format, and every engine that plays it."""
 
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,9 +51,7 @@ def write_network(folder: Path, num_layers: int, hidden_size: int, seed: int) ->
 def open_contenders(folder: Path, weights: NetworkWeights, block_size: int) -> dict[str, Engine]:
     """Engines by name, ours first; the others as far as they are installed. Raises PedalError: ours do not play."""
     files = {scheme: folder / f"{scheme}.tflite" for scheme in SCHEMES}
-    engines = {f"native {scheme}": open_engine(path, "native", block_size,
-                                               library=build_native(path, folder / "libraries").folder)
-               for scheme, path in files.items()}
+    engines = {f"native {scheme}": _open_native(path, block_size) for scheme, path in files.items()}
 
     def onnx_engine() -> Engine:
         from onnx_engine import OnnxEngine
@@ -75,6 +74,21 @@ def open_contenders(folder: Path, weights: NetworkWeights, block_size: int) -> d
         except (ImportError, PedalError) as reason:
             print(f"left out: {name} ({reason})", file=sys.stderr)
     return engines
+
+
+def _open_native(model: Path, block_size: int) -> Engine:
+    """Compiled, or from the folder of libraries beside the model."""
+    return open_engine(model, "native", block_size, library=build_native(model, model.parent / "libraries").folder)
+
+
+def open_ms(model: Path, block_size: int) -> float:
+    """Milliseconds to open a pedal that is compiled already, with all that is checked then: the least of five."""
+    library, taken = build_native(model, model.parent / "libraries").folder, []
+    for _ in range(5):
+        begun = time.perf_counter()
+        open_engine(model, "native", block_size, library=library)
+        taken.append(1e3 * (time.perf_counter() - begun))
+    return min(taken)
 
 
 def play(engine: Engine, dry: np.ndarray) -> np.ndarray:

@@ -27,7 +27,10 @@ void pedal_process(void *state, const float *in, float *out, size_t n);
 
 @dataclass(frozen=True)
 class PythonCost:
-    """Microseconds per block, medians over rounds; ``added_us`` is that of the differences within each round."""
+    """Microseconds per block, medians over rounds; ``added_us`` is that of the differences within each round.
+
+    Rounds are short, so that in most of them nothing else gets the core.
+    """
 
     block_size: int
     c_us: float
@@ -35,7 +38,7 @@ class PythonCost:
     added_us: float
 
 
-def python_costs(model: Path, rounds: int, calls: int = 500,
+def python_costs(model: Path, rounds: int, calls: int = 50,
                  block_sizes: Sequence[int] = BLOCK_SIZES) -> list[PythonCost]:
     """Measure ``model``, whose compiled pedal and the loop in C are kept beside it. Raises FirmwareError."""
     folder = model.parent

@@ -42,6 +42,7 @@ def test_a_missed_target_and_another_network_are_named(monkeypatch: pytest.Monke
     assert "another network" in engines.missed([replace(row, esr=2e-6)], [])[0]
     assert "another network" in engines.missed([replace(row, esr=float("nan"))], [])[0]
     assert engines.missed([replace(row, esr=2e-3, engine="LiteRT w8a8")], []) == []
+    assert "target 20 ms" in engines.missed([replace(row, engine="native w8", open_ms=20.1)], [])[0]
     assert "target 1 µs" in engines.missed([], [replace(cost, added_us=1.1)])[0]
 
 
