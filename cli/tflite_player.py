@@ -10,12 +10,13 @@ CHOICES = ("auto", *ENGINES)
 ENGINE_HELP = "native: compiled for this machine; litert: interpreted; auto: native where a C compiler is."
 
 
-def open_tflite(path: Path, engine: str = "auto", block_size: int = 64) -> Engine:
+def open_tflite(path: Path, engine: str = "auto", block_size: int = 64, cache: Path | None = None) -> Engine:
     """Open a pedal.
 
     Args:
         engine: of ``CHOICES``. auto takes native where the model has C and a compiler or a compiled pedal is there,
             else litert, and says why.
+        cache: where compiled pedals are kept; the user's cache if None.
 
     Raises:
         As :func:`neuralpedal.device.engine.open_engine`. FirmwareError: native was asked for and cannot be built.
@@ -23,7 +24,7 @@ def open_tflite(path: Path, engine: str = "auto", block_size: int = 64) -> Engin
     if engine not in ("auto", "native"):
         return open_engine(path, engine, block_size)
     try:
-        return open_engine(path, "native", block_size, library=_library(path))
+        return open_engine(path, "native", block_size, library=_library(path, cache))
     except FirmwareError as reason:
         if engine == "native":
             raise
@@ -32,7 +33,7 @@ def open_tflite(path: Path, engine: str = "auto", block_size: int = 64) -> Engin
     return open_engine(path, "litert", block_size)
 
 
-def _library(path: Path) -> Path:
+def _library(path: Path, cache: Path | None) -> Path:
     """The folder of the compiled pedal."""
     from neuralpedal.contract.tflite_file import read_manifest
     from neuralpedal.firmware_bridge.code_generation import FRAME_SCHEMES
@@ -42,9 +43,9 @@ def _library(path: Path) -> Path:
     if manifest.network.kind.has_frame and manifest.scheme not in FRAME_SCHEMES:
         raise FirmwareError(f"{path}: there is no C for frame networks as {manifest.scheme}")
     try:
-        return build_native(path).folder
+        return build_native(path, cache).folder
     except FirmwareError:
-        kept = find_native(path)
+        kept = find_native(path, cache)
         if kept is None:
             raise
         return kept.folder

@@ -20,6 +20,9 @@ TERMS = ("weights", "input_code", "hidden_state", "gate_saturation", "cell_forma
 """weights: int8, biases included; input_code: the dry signal, on its way to the skip too; gate_saturation: rounding of
 the gates' pre-activations as well, and of sigmoid and tanh; output_code: head and output."""
 
+FLOAT_NOISE_ESR = 1e-11
+"""What two orders of float32 sums cost, which no simulation in float64 can know."""
+
 
 class ErrorBudgets:
     """Budgets of one conversion, which share what their schemes have in common.
@@ -37,7 +40,7 @@ class ErrorBudgets:
         """The budget of a scheme whose file gave ``wet`` (T,); None where the excerpt is silent.
 
         Keys: ``terms`` (ESR by name of ``TERMS``), ``sum`` of them, ``together``, ``measured`` on the same samples,
-        ``gap`` = (together − measured) / measured (None where nothing was measured), ``advice``, ``seconds`` of audio,
+        ``gap`` = (together − measured) / measured (None where nothing but float noise was measured), ``advice``, ``seconds`` of audio,
         ``narrow_formats`` (None for schemes that choose their formats): shares as in narrow_formats.py, and ``remark``.
         """
         places = self._excerpt.places.ravel()
@@ -49,7 +52,7 @@ class ErrorBudgets:
         rate_hz = self._weights.spec.sample_rate_hz
         return {
             "terms": terms, "sum": sum(terms.values()), "together": together, "measured": measured,
-            "gap": (together - measured) / measured if measured else None,
+            "gap": (together - measured) / measured if measured > FLOAT_NOISE_ESR else None,
             "advice": advice(prepared.scheme, terms, measured, self._weights.spec.kind.has_frame, together),
             "seconds": round(len(places) / rate_hz, 2), "narrow_formats": self._narrow_formats(prepared, terms),
         }

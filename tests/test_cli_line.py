@@ -93,9 +93,9 @@ def test_the_report_holds_what_the_files_do(converted: Path, trained: Path, cli:
         assert manifest.scheme == scheme and manifest.sample_rate_hz == RATE_HZ and manifest.network.hidden_size == 6
         assert (manifest.esr_wet, manifest.esr_float) == (row["esr_wet"], row["esr_float"])
         assert manifest.provenance["dry_sha256"] == training["data"]["dry_sha256"]
-        if scheme == "tflm16x8":
+        if row["timed_engine"].startswith("none"):
+            assert scheme == "tflm16x8" and not shutil.which("cc")
             assert row["us_per_block_p50"] is row["us_per_block_p99"] is row["real_time_factor"] is None
-            assert row["timed_engine"] == "none: tflite-micro alone plays it fast"
         else:
             assert 0 < row["us_per_block_p50"] <= row["us_per_block_p99"] and row["real_time_factor"] > 0
         # The figure again, from the file: half a second of warm-up, then the validation part.
@@ -122,10 +122,9 @@ def test_convert_writes_a_page_beside_its_figures(converted: Path) -> None:
     page = (converted / "report.html").read_text()
     # Dry, wet and the float model, every scheme, and the errors of the float model and of every scheme.
     assert "Content-Security-Policy" in page and page.count('name="track"') == 3 + len(SCHEMES) + 1 + len(SCHEMES)
-    # Which of the others are probed depends on how busy the machine is.
+    # Which of them are probed depends on how busy the machine is, and on a compiler.
     silence = page[page.index('id="silence"') : page.index("<h2>Spectrograms")]
-    assert all(f"{scheme} was not probed" in silence for scheme in ("w8a16", "tflm16x8"))
-    assert all(scheme in silence for scheme in ("float32", "w8", "w8a8"))
+    assert all(scheme in silence for scheme in SCHEMES)
 
 
 def test_convert_measures_on_a_given_take_and_writes_the_schemes_asked_for(

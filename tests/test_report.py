@@ -266,6 +266,12 @@ def test_probes_tell_an_integer_file_from_a_float_file() -> None:
 
 def test_files_too_slow_to_probe_and_integer_files_are_left_out_with_a_reason() -> None:
     paths = {path.name.split(".")[-2]: path for path in sorted(GOLDEN.glob("*.w8a*.tflite"))}
-    rows = {name: {"real_time_factor": 2.5, "block_size": 64} for name in paths}
+    rows = {name: {"real_time_factor": 2.5, "block_size": 64, "timed_engine": "litert"} for name in paths}
     probed = probe_files(paths, rows)
     assert probed.figures == {} and set(probed.left_out) == set(paths)
+
+
+def test_a_w8a16_file_is_probed_in_its_own_integers(c_compiler: None) -> None:
+    row = {"real_time_factor": 0.01, "block_size": 64, "timed_engine": "native (w8a16)"}
+    probed = probe_files({"w8a16": GOLDEN / "lstm-2x3.w8a16.tflite"}, {"w8a16": row})
+    assert probed.left_out == {} and "noise_floor_dbfs" in probed.figures["w8a16"]

@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from neuralpedal.cli.evaluation import probe
+from neuralpedal.cli.file_player import EXACT_SCHEMES
 from neuralpedal.cli.model_source import open_model
-from neuralpedal.contract.integer_kernels import TFLM16X8
-from neuralpedal.contract.integer_network import SCHEME as W8A16
 from neuralpedal.contract.probes import aliasing_figures, silence_figures
 
 MAX_SECONDS = 20.0
@@ -28,7 +27,7 @@ class ProbedSchemes:
 
 
 def probe_files(paths: dict[str, Path], rows: dict[str, dict[str, Any]]) -> ProbedSchemes:
-    """Probe each file in LiteRT.
+    """Probe each file in the engine that plays it here.
 
     Args:
         paths: of written files, by scheme. rows: of report.json, by scheme; their timing says what is affordable.
@@ -37,16 +36,14 @@ def probe_files(paths: dict[str, Path], rows: dict[str, dict[str, Any]]) -> Prob
     left_out: dict[str, str] = {}
     seconds_left = MAX_SECONDS
     for scheme, path in paths.items():
-        if scheme == TFLM16X8:
-            left_out[scheme] = "LiteRT cannot play this file, and its integers in NumPy would take minutes"
+        if scheme in EXACT_SCHEMES and not rows[scheme]["timed_engine"].startswith("native"):
+            left_out[scheme] = "nothing can be compiled here, and its integers in NumPy would take minutes"
             continue
         seconds = _PROBE_AUDIO_SECONDS * rows[scheme]["real_time_factor"]
-        if scheme == W8A16:
-            left_out[scheme] = "LiteRT plays this file in float, and its integers in NumPy would take minutes"
-        elif seconds > seconds_left:
+        if seconds > seconds_left:
             left_out[scheme] = f"would take {seconds:.0f} s here"
         else:
             seconds_left -= seconds
-            probes = probe(open_model(path, "litert", rows[scheme]["block_size"]), lambda _: None)
+            probes = probe(open_model(path, "auto", rows[scheme]["block_size"]), lambda _: None)
             figures[scheme] = {**silence_figures(probes.silence), **aliasing_figures(probes.aliasing)}
     return ProbedSchemes(figures, left_out)
