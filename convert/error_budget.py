@@ -40,8 +40,9 @@ class ErrorBudgets:
         """The budget of a scheme whose file gave ``wet`` (T,); None where the excerpt is silent.
 
         Keys: ``terms`` (ESR by name of ``TERMS``), ``sum`` of them, ``together``, ``measured`` on the same samples,
-        ``gap`` = (together − measured) / measured (None where nothing but float noise was measured), ``advice``, ``seconds`` of audio,
-        ``narrow_formats`` (None for schemes that choose their formats): shares as in narrow_formats.py, and ``remark``.
+        ``gap`` = (together − measured) / measured (None where nothing but float noise was measured), ``advice``,
+        ``seconds`` of audio, ``narrow_formats`` (None for schemes that choose their formats): shares as in
+        narrow_formats.py, and ``remark``.
         """
         places = self._excerpt.places.ravel()
         if not self._float().any() or not self._float_wet[places].any():
