@@ -8,6 +8,9 @@
       recipe.yaml      what was asked for, complete
       training.png     the ESR while it trained
       checkpoint.npz   where an interrupted training goes on
+
+A network that others trained has the first two alone; then training.json's ``outcome`` is "imported", and ``imported``
+says from which file.
 """
 
 import json

@@ -1,0 +1,86 @@
+"""Writes a capture as a run folder, which all further stages take for one that was trained here."""
+
+import json
+import math
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from neuralpedal.contract.atomic import make_folder, write_json
+from neuralpedal.contract.audio import file_digest
+from neuralpedal.contract.errors import OutputError
+from neuralpedal.contract.run_folder import RunFolder
+from neuralpedal.train.importing.capture import Capture, ImportOptions
+from neuralpedal.train.importing.formats import read_capture
+from neuralpedal.train.importing.golden_check import check_golden
+from neuralpedal.train.importing.initial_state import measure_initial_state
+from neuralpedal.train.networks.pedal_model import build_model, save_model
+
+OUTCOME = "imported"
+_LARGEST_METADATA = 100_000
+
+
+def import_file(path: Path, out: Path, options: ImportOptions, overwrite: bool = False) -> dict[str, Any]:
+    """Read a file of any format and write it as a run folder; the content of its training.json.
+
+    Raises:
+        ModelFileError: see ``read_capture``; or the file's own test fails.
+        SpecError: a knob without a setting. OutputError: ``out`` holds a run already, or cannot be written.
+    """
+    run = RunFolder(Path(out))
+    if run.is_run() and not overwrite:
+        raise OutputError(f"{run.path}: holds a run already; replace it with --overwrite, or choose another --out")
+    capture, golden_error = check_golden(read_capture(path, options), options.force)
+    content = _training(capture, golden_error)
+    make_folder(run.path)
+    for stale in (run.training, run.recipe, run.checkpoint, run.picture):
+        stale.unlink(missing_ok=True)
+    model = build_model(capture.weights.spec)
+    model.assign(capture.weights)
+    save_model(model, run.model)
+    # Last, so that a folder with training.json is whole.
+    write_json(run.training, content)
+    return content
+
+
+def _training(capture: Capture, golden_error: float | None) -> dict[str, Any]:
+    effect, remarks = measure_initial_state(capture), list(capture.remarks)
+    if effect is not None:
+        remarks.append(effect.said())
+    if capture.output_gain_db:
+        louder = "louder" if capture.output_gain_db > 0 else "quieter"
+        remarks.append(f"is {abs(capture.output_gain_db):.3g} dB {louder} than the network alone: set the player's "
+                       "output gain to that")
+    spec = capture.weights.spec
+    return {
+        "outcome": OUTCOME,
+        "network": spec.model_dump(mode="json"),
+        "num_parameters": spec.num_parameters,
+        "imported": {
+            "file": str(capture.path.resolve()), "sha256": file_digest(capture.path), "format": capture.kind,
+            "architecture": capture.architecture, "metadata": _bounded(capture.metadata), "knobs": capture.knobs,
+            "output_gain_db": capture.output_gain_db,
+            "initial_state": [[array.tolist() for array in layer] for layer in capture.initial_state or ()] or None,
+            "initial_state_effect": None if effect is None else
+            {"largest": effect.largest, "settled_after_s": effect.settled_after_s},
+            "golden_samples": 0 if capture.golden is None else len(capture.golden.dry), "golden_error": golden_error,
+            "remarks": remarks,
+        },
+        "versions": {"neuralpedal": metadata.version("neuralpedal")},
+        "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def _bounded(value: Any) -> Any:
+    """Metadata as JSON that all readers accept: no NaN, and nothing where it is too much."""
+    try:
+        clean = json.loads(json.dumps(value), parse_constant=lambda name: None, parse_float=_finite)
+        return clean if len(json.dumps(clean)) <= _LARGEST_METADATA else {}
+    except (TypeError, ValueError, RecursionError):
+        return {}
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
