@@ -6,7 +6,7 @@ ours foretold; a race takes a second or two, once.
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +38,7 @@ SHARED_FLAGS = ("-shared", "-fPIC")
 # A float kernel may fuse; one of integers must round its audio as the reference does.
 FLOAT_FLAGS = ("-std=gnu11", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math")
 EXACT_FLAGS = ("-std=gnu11", "-O3", "-ffp-contract=off")
+SCHEDULED_FLAGS = ("-fschedule-insns",)
 FLOAT_SCHEMES = ("float32", "w8")
 
 
@@ -73,7 +74,7 @@ def vector_kernels(file: TfliteFile, toolchain: Toolchain) -> Sequence[VectorKer
     several = max(count for count in (1, 2, 3) if groups % count == 0)
     floats = VectorKernel(lanes, together=several, registers=groups <= 4, written_out=groups <= 4)
     if groups == 1:
-        return [floats, VectorKernel(lanes, int16_weights=True, registers=True)]
+        return [floats, replace(floats, scheduled=True), VectorKernel(lanes, int16_weights=True, registers=True)]
     kernels = [floats, *(VectorKernel(lanes, int16_weights=True, late=late, written_out=False) for late in (0, 1))]
     if groups <= 4:
         kernels.append(VectorKernel(lanes, together=several, written_out=False))
@@ -101,6 +102,8 @@ def _compile(file: TfliteFile, code: GeneratedCode, request: CodeRequest, folder
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     flags = FLOAT_FLAGS if code.arithmetic == "FLOAT" else EXACT_FLAGS
+    if request.vector and request.vector.scheduled:
+        flags = (*flags, *SCHEDULED_FLAGS)
     sources = sorted(name for name in texts if name.endswith(".c"))
     run_compiler([*toolchain.command, *flags, *toolchain.tuning, *SHARED_FLAGS, *sources, "-o", LIBRARY_FILE], folder)
     for name in texts:

@@ -31,6 +31,8 @@ class VectorKernel:
         lanes: floats per vector, of ``LANES``. int16_weights: matrices and states of 16 bits.
         together: groups of units at once. late: groups whose states are added in a second pass.
         registers: states are spread out of registers. written_out: loops over groups are.
+        scheduled: instructions are put in order before registers are given out (gcc's -fschedule-insns): shorter waits,
+            more registers, so for one group of units only.
     """
 
     lanes: int
@@ -39,13 +41,15 @@ class VectorKernel:
     late: int = 0
     registers: bool = False
     written_out: bool = True
+    scheduled: bool = False
 
     @property
     def label(self) -> str:
         """For tables."""
-        storage = "int16" if self.int16_weights else "float"
-        return (f"{self.lanes} lanes, {storage} weights, {self.together} together"
-                + (f", {self.late} late" if self.late else "") + (", registers" if self.registers else ""))
+        parts = [f"{self.lanes} lanes", f"{'int16' if self.int16_weights else 'float'} weights",
+                 f"{self.together} together"]
+        parts += [f"{self.late} late"] * bool(self.late) + ["registers"] * self.registers + ["scheduled"] * self.scheduled
+        return ", ".join(parts)
 
 
 def vector_code(file: TfliteFile, kernel: VectorKernel) -> GeneratedCode:
