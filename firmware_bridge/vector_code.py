@@ -48,7 +48,8 @@ class VectorKernel:
         """For tables."""
         parts = [f"{self.lanes} lanes", f"{'int16' if self.int16_weights else 'float'} weights",
                  f"{self.together} together"]
-        parts += [f"{self.late} late"] * bool(self.late) + ["registers"] * self.registers + ["scheduled"] * self.scheduled
+        parts += [f"{self.late} late"] * bool(self.late)
+        parts += ["registers"] * self.registers + ["scheduled"] * self.scheduled
         return ", ".join(parts)
 
 
