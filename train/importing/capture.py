@@ -84,7 +84,9 @@ def checked_weights(path: Path, layers: tuple[RecurrentWeights, ...], head: tupl
         made = make_spec(hidden_size=layers[0].hidden_size, num_layers=len(layers), **spec)
         return NetworkWeights(made, layers, *head)
     except PedalError as error:
-        raise ModelFileError(f"{path}: {error}") from error
+        # What to do about it is another thing than with a training of one's own.
+        reason = str(error).partition(";")[0]
+        raise ModelFileError(f"{path}: {reason}; download or export it again") from error
 
 
 def float32(values: Any) -> Array:

@@ -35,6 +35,10 @@ _WANTED = {"activation": ("tanh",), "recurrent_activation": ("sigmoid",), "go_ba
 _ORDER = ("0", "1", "2", "kernel", "recurrent_kernel", "bias")
 """Names of a layer's arrays, in archives and in HDF5 files."""
 
+_HDF5_ERRORS = (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, MemoryError, OverflowError,
+                IndexError, AssertionError)
+"""What h5py raises, depending on where a file is damaged."""
+
 Arrays = list[NDArray[np.float64]]
 
 
@@ -115,11 +119,13 @@ def _read_hdf5(path: Path) -> _File:
     try:
         with h5py.File(io.BytesIO(data), "r") as file:
             text = file.attrs.get("model_config")
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+    except _HDF5_ERRORS as error:
         raise ModelFileError(f"{path}: not HDF5 that can be read ({error})") from error
     if not isinstance(text, str | bytes):
         raise ModelFileError(f"{path}: holds weights without a description of the model; save the whole model")
-    config = parse_json(path, text.encode() if isinstance(text, str) else text, "model_config")
+    # Bytes that are no UTF-8 come as surrogates, and go back to be refused.
+    data_of_text = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
+    config = parse_json(path, data_of_text, "model_config")
     return _File(JsonNode(path, config.value), _stored_arrays(path, data, "model_weights"), by_name=True)
 
 
@@ -145,7 +151,7 @@ def _stored_arrays(path: Path, data: bytes, group: str) -> dict[str, Arrays]:
             file[group].visititems(take)
     except ModelFileError:
         raise
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, MemoryError) as error:
+    except _HDF5_ERRORS as error:
         raise ModelFileError(f"{path}: its weights cannot be read ({str(error)[:200]})") from error
     return {layer: [arrays[leaf] for leaf in _ORDER if leaf in arrays] for layer, arrays in found.items()}
 
