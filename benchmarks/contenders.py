@@ -49,7 +49,13 @@ def write_network(folder: Path, num_layers: int, hidden_size: int, seed: int) ->
 
 
 def open_contenders(folder: Path, weights: NetworkWeights, block_size: int) -> dict[str, Engine]:
-    """Engines by name, ours first; the others as far as they are installed. Raises PedalError: ours do not play."""
+    """Engines by name, ours first; the others as far as they are installed.
+
+    ``LiteRT`` is the interpreter with its default kernels, ``litert`` our engine of that name, with reference kernels.
+
+    Raises:
+        PedalError: native ones do not play.
+    """
     files = {scheme: folder / f"{scheme}.tflite" for scheme in SCHEMES}
     engines = {f"native {scheme}": _open_native(path, block_size) for scheme, path in files.items()}
 
@@ -63,9 +69,15 @@ def open_contenders(folder: Path, weights: NetworkWeights, block_size: int) -> d
 
         return MicroEngine(files["w8a8"], block_size)
 
+    def default_engine() -> Engine:
+        from litert_defaults import LiteRTDefaults
+
+        return LiteRTDefaults(files["float32"], block_size)
+
     others: dict[str, Callable[[], Engine]] = {
-        "LiteRT float32": lambda: open_engine(files["float32"], "litert", block_size),
-        "LiteRT w8a8": lambda: open_engine(files["w8a8"], "litert", block_size),
+        "LiteRT float32": default_engine,
+        "litert float32": lambda: open_engine(files["float32"], "litert", block_size),
+        "litert w8a8": lambda: open_engine(files["w8a8"], "litert", block_size),
         "ONNX Runtime": onnx_engine, "tflite-micro w8a8": micro_engine,
     }
     for name, opened in others.items():
@@ -82,9 +94,9 @@ def _open_native(model: Path, block_size: int) -> Engine:
 
 
 def open_ms(model: Path, block_size: int) -> float:
-    """Milliseconds to open a pedal that is compiled already, with all that is checked then: the least of five."""
+    """Milliseconds to open a pedal that is compiled already, with all that is checked then: the least of fifteen."""
     library, taken = build_native(model, model.parent / "libraries").folder, []
-    for _ in range(5):
+    for _ in range(15):
         begun = time.perf_counter()
         open_engine(model, "native", block_size, library=library)
         taken.append(1e3 * (time.perf_counter() - begun))

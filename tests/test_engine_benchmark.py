@@ -19,10 +19,10 @@ def test_every_engine_is_timed_and_plays_the_same_network(tmp_path: Path, c_comp
     assert done.returncode in (0, 1), done.stderr
     found = json.loads((tmp_path / "engines.json").read_text())
     rows = {row["engine"]: row for row in found["rows"]}
-    assert {"native float32", "native w8", "native w8a16", "native w8a8", "LiteRT float32", "LiteRT w8a8"} <= set(rows)
+    assert {"native float32", "native w8", "native w8a16", "native w8a8", "LiteRT float32", "litert w8a8"} <= set(rows)
     assert "another network" not in done.stdout
     assert rows["native w8"]["ratio"] == 1.0
-    assert rows["native w8a8"]["esr"] == rows["LiteRT w8a8"]["esr"] > rows["native w8"]["esr"]
+    assert rows["native w8a8"]["esr"] == rows["litert w8a8"]["esr"] > rows["native w8"]["esr"]
     for row in rows.values():
         assert 0.0 < row["us_per_block_p50"] <= row["us_per_block_p99"]
     assert [cost["block_size"] for cost in found["python"]] == [1, 16, 64, 256]
@@ -41,7 +41,7 @@ def test_a_missed_target_and_another_network_are_named(monkeypatch: pytest.Monke
     assert engines.missed([replace(row, ratio=7.9, size="1x8")], []) == []
     assert "another network" in engines.missed([replace(row, esr=2e-6)], [])[0]
     assert "another network" in engines.missed([replace(row, esr=float("nan"))], [])[0]
-    assert engines.missed([replace(row, esr=2e-3, engine="LiteRT w8a8")], []) == []
+    assert engines.missed([replace(row, esr=2e-3, engine="litert w8a8")], []) == []
     assert "target 20 ms" in engines.missed([replace(row, engine="native w8", open_ms=20.1)], [])[0]
     assert "target 1 µs" in engines.missed([], [replace(cost, added_us=1.1)])[0]
 
