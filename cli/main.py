@@ -21,6 +21,7 @@ COMMANDS = {
     "evaluate": "Measure a model against a recording of the real pedal.",
     "convert": "Quantize a trained network to .tflite pedals and measure what that costs.",
     "render": "Play a file through a model into another file.",
+    "run": "Play the guitar through a model, live, from a sound card.",
     "profile": "Time a model block by block.",
     "study": "Run the study of 2022 again: LSTMs by frames beside streaming ones, as a page with figures and audio.",
     "firmware": "Turn a .tflite pedal into C for a board, build it and compare every sample.",

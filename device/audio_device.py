@@ -6,8 +6,9 @@ What it and ALSA write to stderr while they look for cards is held back: they re
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -20,8 +21,7 @@ from neuralpedal.device.engine import Block
 MIN_BLOCK_SIZE, MAX_BLOCK_SIZE = 16, 1024
 """Samples per block that a stream may have: below, Python cannot keep up; above, nobody can play."""
 
-INPUT_XRUN_FLAGS, OUTPUT_XRUN_FLAGS = 0x1 | 0x2, 0x4 | 0x8
-"""PortAudio's status bits of a block: underflow and overflow of the input, of the output."""
+_LONGEST_CLOSE_S = 3.0
 
 Process = Callable[[Block, Block, int], None]
 """What plays a block: reads ``dry`` (block_size,), writes ``wet`` (block_size,), is told PortAudio's status bits. It
@@ -88,6 +88,7 @@ class AudioSystem:
             raise AudioDeviceError(f"no PyAudio ({error}); apt install portaudio19-dev gcc python3-dev, then pip "
                                    "install 'neuralpedal[audio]'") from error
         self._pyaudio = pyaudio
+        self._streams: list[AudioStream] = []
         with _stderr_held_back(), _translated("PortAudio does not start"):
             self._portaudio = pyaudio.PyAudio()
 
@@ -99,7 +100,12 @@ class AudioSystem:
         self.close()
 
     def close(self) -> None:
-        """Free PortAudio; streams must be closed before."""
+        """Free PortAudio; streams must be closed before.
+
+        It is left alone where a stream could not be closed: it would wait for that stream.
+        """
+        if any(stream.is_lost for stream in self._streams):
+            return
         with _stderr_held_back():
             self._portaudio.terminate()
 
@@ -128,7 +134,9 @@ class AudioSystem:
             AudioDeviceError: the device refuses the format or is in use.
         """
         form.check()
-        return AudioStream(self._portaudio, self._pyaudio, device, form, process)
+        stream = AudioStream(self._portaudio, self._pyaudio, device, form, process)
+        self._streams.append(stream)
+        return stream
 
     def _default_index(self) -> int | None:
         try:
@@ -185,9 +193,11 @@ class AudioStream:
     Attributes:
         channels: of both directions; PyAudio knows one number for both.
         latency_ms: input and output together, as PortAudio says.
+        is_lost: it could not be closed; this process will get no other stream.
     """
 
     def __init__(self, portaudio: Any, pyaudio: Any, device: AudioDevice, form: StreamFormat, process: Process) -> None:
+        self.is_lost = False
         self.channels = min(2, device.input_channels, device.output_channels)
         if not 1 <= form.input_channel <= self.channels:
             raise AudioDeviceError(f"sound card {device.name!r}: input channel {form.input_channel}, wanted 1 to "
@@ -219,12 +229,19 @@ class AudioStream:
             return bool(self._stream.is_active())
 
     def close(self) -> None:
-        """Stop and free the card, whatever state it is in."""
+        """Stop and free the card, whatever state it is in.
+
+        Where a JACK server died, PortAudio waits ten minutes for it: it does so on a thread that nobody waits for.
+        """
+        closing = threading.Thread(target=self._close, daemon=True)
         with _stderr_held_back():
-            try:
-                self._stream.close()
-            except OSError:
-                return  # A card that is gone cannot be closed; nothing is left to free.
+            closing.start()
+            closing.join(_LONGEST_CLOSE_S)
+        self.is_lost = closing.is_alive()
+
+    def _close(self) -> None:
+        with suppress(OSError):  # A card that is gone cannot be closed; nothing is left to free.
+            self._stream.close()
 
     def _callback(self, data: bytes, frame_count: int, _times: dict[str, float], flags: int) -> tuple[Any, int]:
         if len(data) != self._frames.nbytes:

@@ -1,7 +1,7 @@
 """What the audio thread counts, and how others read it: no locks, no memory but what was there from the start.
 
-The audio thread writes a row per block into rings, and counters behind them. A reader takes the rows that came since it
-last looked. It may miss rows when it looks too seldom, but it never sees one that is not written yet.
+The audio thread writes a row per block into rings, and counters behind them. A reader takes the rows that came since
+it last looked. It may miss rows when it looks too seldom, but it never sees one that is not written yet.
 """
 
 import math
@@ -20,10 +20,10 @@ _OWN_FAULT_BLOCKS = 4
 
 @dataclass(frozen=True)
 class MeterReading:
-    """What one reader sees. Counters run from the start; all else is of the blocks since its last reading.
+    """Counters run from the start; all else is of the blocks since the reading before.
 
     Attributes:
-        blocks: since the start. new_blocks: since the last reading.
+        blocks: since the start. new_blocks: since the reading before.
         late_blocks: that took longer to compute than they last.
         xruns: blocks with lost audio. xruns_after_late: those that came just after a late block of ours; the others
             have causes outside (the card, other processes, the kernel).
@@ -67,7 +67,6 @@ class BlockMeter:
         self._peaks = np.zeros((2, rows), np.float32)
         self.blocks = self.late_blocks = self.xruns = self.xruns_after_late = self.faults = self.bad_inputs = 0
         self._last_late = -_OWN_FAULT_BLOCKS - 1
-        self._read = 0
 
     def record(self, busy_ns: int, input_peak: float, output_peak: float, flags: int) -> bool:
         """One block; True if it was late. Real-time safe."""
@@ -85,17 +84,18 @@ class BlockMeter:
         self.blocks += 1
         return late
 
-    def read(self) -> MeterReading:
-        """What happened since the last call. Not real-time safe; for one reader."""
+    def read(self, since: int = 0) -> MeterReading:
+        """What happened since ``since`` blocks had been played (``blocks`` of the reading before).
+
+        Of the last four seconds at most. Not real-time safe; for any number of readers.
+        """
         blocks, size = self.blocks, len(self._busy_ns)
-        new = blocks - self._read
-        rows = np.arange(max(self._read, blocks - size), blocks) % size
-        self._read = blocks
+        rows = np.arange(max(since, blocks - size), blocks) % size
         busy_us = self._busy_ns[rows] / 1e3
         p50, p99, longest = (np.percentile(busy_us, (50, 99, 100)) if len(rows) else np.zeros(3))
         peaks = np.max(self._peaks[:, rows], axis=1, initial=0.0)
         return MeterReading(
-            blocks, new, self.late_blocks, self.xruns, self.xruns_after_late, self.faults, self.bad_inputs,
+            blocks, blocks - since, self.late_blocks, self.xruns, self.xruns_after_late, self.faults, self.bad_inputs,
             float(p50), float(p99), float(longest), self.deadline_ns / 1e3, *(dbfs(float(peak)) for peak in peaks),
         )
 

@@ -1,7 +1,8 @@
 """A sound card without hardware: a JACK server with its dummy driver, and a guitarist who plays into a client of it.
 
 In freewheel mode JACK calls its clients one after the other, as fast as they can: no clock, no xruns, and every sample
-arrives. What is played and recorded there is exact; only in that mode tests compare samples.
+arrives. What is played and recorded there is exact; only in that mode tests compare samples. No client may leave in
+that mode: jackd 1.9.21 then answers nobody any more.
 """
 
 import os
@@ -72,7 +73,7 @@ class JackServer:
         if self._process:
             self._process.terminate()
             try:
-                self._process.wait(10)
+                self._process.wait(3)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait(10)

@@ -184,17 +184,17 @@ def test_an_input_that_is_no_sound_is_played_as_silence_and_counted(bad):
 
 def test_the_meter_counts_blocks_xruns_and_peaks():
     pedal = settled()
-    pedal.meter.read()
+    before = pedal.meter.read().blocks
     wet = np.empty(64, np.float32)
     for flags, level in ((0, 0.1), (4, 0.5), (2, 0.2), (16, 0.1)):
         pedal.process(np.full(64, level, np.float32), wet, flags)
-    reading = pedal.meter.read()
+    reading = pedal.meter.read(before)
     assert (reading.new_blocks, reading.xruns, reading.faults) == (4, 2, 0)
     assert reading.input_peak_dbfs == pytest.approx(20 * np.log10(0.5))
     assert reading.output_peak_dbfs == pytest.approx(20 * np.log10(np.tanh(1.5)))
     assert reading.deadline_us == pytest.approx(1333.33, abs=0.01)
     assert 0 < reading.us_p50 <= reading.us_p99 <= reading.us_max
-    again = pedal.meter.read()
+    again = pedal.meter.read(reading.blocks)
     assert (again.blocks, again.new_blocks, again.us_max, again.input_peak_dbfs) == (reading.blocks, 0, 0.0, -120.0)
 
 

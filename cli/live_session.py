@@ -1,0 +1,149 @@
+"""From the first block to the last: watches a pedal play, tells view and log, and ends it without a click."""
+
+import gc
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from neuralpedal.cli.console import warn
+from neuralpedal.cli.live_log import LiveLog
+from neuralpedal.cli.live_view import LiveView, xrun_text
+from neuralpedal.contract.errors import AudioDeviceError
+from neuralpedal.device.audio_device import AudioStream
+from neuralpedal.device.pedal import Pedal
+
+_TURN_S, _ROW_S = 0.1, 1.0
+_GONE_S = 3.0
+_FADE_OUT_S = 1.0
+_SWITCH_INTERVAL_S = 1e-4
+"""How long another Python thread may go on when a block comes. Python's own 5 ms are four blocks of 64 samples."""
+
+
+class LiveSession:
+    """One stream and its pedal.
+
+    Args:
+        seconds: how long to play; None: until SIGINT or SIGTERM.
+
+    Attributes:
+        view: what is drawn, if anything.
+    """
+
+    def __init__(self, pedal: Pedal, stream: AudioStream, seconds: float | None = None,
+                 log: LiveLog | None = None) -> None:
+        self.view: LiveView | None = None
+        self._pedal, self._stream, self._seconds, self._log = pedal, stream, seconds, log
+        self._stopping = False
+        self._second = pedal.meter.read()
+        self._levels = self._second
+        self._overloads, self._played_s = 0, 0.0
+
+    def play(self) -> None:
+        """Play until it is time; then fade out and close the stream.
+
+        Raises:
+            AudioDeviceError: the card is gone, or gives no blocks any more.
+        """
+        try:
+            with _signals(self._stop), _quick_threads():
+                self._stream.start()
+                self._watch()
+                self._fade_out()
+        finally:
+            self._stream.close()
+
+    def summary(self) -> str:
+        """One line about what was played."""
+        reading, overloads = self._pedal.meter.read(), self._pedal.guard.overloads
+        late = f"{reading.late_blocks} late" if reading.late_blocks else "none late"
+        more = f", overloads {overloads}" if overloads else ""
+        faults = f", engine failures {reading.faults}" if reading.faults else ""
+        return (f"played {self._played_s:.1f} s: {reading.blocks} blocks, {late}, xruns {xrun_text(reading)}"
+                f"{more}{faults}")
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self._stopping = True
+
+    def _watch(self) -> None:
+        begun = self._row_s = seen_s = time.monotonic()
+        seen = 0
+        while not self._stopping:
+            time.sleep(_TURN_S)
+            now = time.monotonic()
+            if self._pedal.meter.blocks != seen:
+                seen, seen_s = self._pedal.meter.blocks, now
+            if not self._stream.is_active or now - seen_s > _GONE_S:
+                raise AudioDeviceError("the sound card gives no audio any more (unplugged, or its JACK server ended?); "
+                                       "`neuralpedal run --list` shows what there is")
+            self._played_s = now - begun
+            self._tell(self._played_s, now)
+            self._pedal.tend()
+            if self._seconds is not None and now - begun >= self._seconds:
+                return
+
+    def _tell(self, seconds: float, now: float) -> None:
+        meter, guard = self._pedal.meter, self._pedal.guard
+        levels = meter.read(self._levels.blocks)
+        if levels.new_blocks:
+            self._levels = levels
+        if now - self._row_s >= _ROW_S:
+            self._row_s, self._second = now, meter.read(self._second.blocks)
+            if self._log:
+                self._log.write(seconds, self._second, self._state())
+        if guard.overloads != self._overloads:
+            self._overloads = guard.overloads
+            why = "failed" if guard.failed else f"was late {guard.limit} times in a row"
+            warn(f"{seconds:.1f} s: the engine {why}; the clean guitar plays until it works again")
+        if self.view:
+            self.view.show(seconds, self._levels, self._second, self._state()["state"])
+
+    def _state(self) -> dict[str, Any]:
+        pedal = self._pedal
+        state = "bypassed" if pedal.bypassed else "playing"
+        if not pedal.guard.trusted:
+            state = "clean: engine failed" if pedal.guard.failed else "clean: overload"
+        return {"state": state, "overloads": pedal.guard.overloads}
+
+    def _fade_out(self) -> None:
+        self._pedal.muted = True
+        end = time.monotonic() + _FADE_OUT_S
+        while not self._pedal.is_silent and time.monotonic() < end:
+            time.sleep(0.005)
+        # The last silent block is still on its way to the card.
+        time.sleep(min(0.2, 2e-3 * self._stream.latency_ms))
+
+
+@contextmanager
+def _signals(handler: Any) -> Iterator[None]:
+    """SIGINT and SIGTERM end the music; a process that ignores them goes on doing so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number, old in kept.items():
+        if old is not signal.SIG_IGN:
+            signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, old in kept.items():
+            signal.signal(number, old)
+
+
+@contextmanager
+def _quick_threads() -> Iterator[None]:
+    """The audio thread gets the interpreter soon, and no garbage collection goes through all that was imported."""
+    kept = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        sys.setswitchinterval(kept)

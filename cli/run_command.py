@@ -1,0 +1,119 @@
+"""``neuralpedal run``."""
+
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from neuralpedal.cli.console import note, print_json, print_table, stderr
+
+if TYPE_CHECKING:
+    from neuralpedal.device.audio_device import AudioDevice, AudioStream, AudioSystem, StreamFormat
+    from neuralpedal.device.pedal import Pedal, PedalSettings
+
+_ENGINES = ("auto", "native", "litert")
+
+
+@click.command("run")
+@click.argument("model", type=click.Path(path_type=Path), required=False)
+@click.option("--list", "list_devices", is_flag=True, help="Show the sound cards and end.")
+@click.option("--json", "as_json", is_flag=True, help="With --list: print JSON.")
+@click.option("--device", help="Index, name or part of the name of a sound card.  [default: the system's]")
+@click.option("--input-channel", default=1, show_default=True, help="Where the guitar is plugged in: 1 or 2.")
+@click.option("--block", type=click.IntRange(16, 1024), default=64, show_default=True,
+              help="Samples per block: less is less latency.")
+@click.option("--rate", type=int, help="Sample rate in Hz; a model plays at its own alone.  [default: the model's]")
+@click.option("--input-gain", default=0.0, show_default=True, help="In front of the model, in dB.")
+@click.option("--output-gain", default=0.0, show_default=True, help="Behind it, in dB.")
+@click.option("--bypass", is_flag=True, help="Begin bypassed.")
+@click.option("--engine", type=click.Choice(_ENGINES), default="auto", show_default=True,
+              help="native: compiled for this machine; litert: interpreted; auto: native where a C compiler is.")
+@click.option("--seconds", type=float, help="End after so many.  [default: at Ctrl-C or SIGTERM]")
+@click.option("--headless", is_flag=True, help="No live view; as where stderr is no terminal.")
+@click.option("--log", type=click.Path(path_type=Path), help="Append one JSON row a second to this file.")
+def command(model: Path | None, list_devices: bool, as_json: bool, device: str | None, input_channel: int, block: int,
+            rate: int | None, input_gain: float, output_gain: float, bypass: bool, engine: str, seconds: float | None,
+            headless: bool, log: Path | None) -> None:
+    """Play the guitar through MODEL (a .tflite), from a sound card and back to it, until Ctrl-C.
+
+    An engine that cannot keep up is taken out, and the clean guitar heard, until it can.
+
+    \b
+    Examples:
+      neuralpedal run --list
+      neuralpedal run sd1-pedal/sd1.w8.tflite --device hifiberry --block 64
+      neuralpedal run sd1-pedal/sd1.w8.tflite --headless --log pedal.jsonl
+    """
+    if list_devices:
+        _print_devices(as_json)
+        return
+    if model is None:
+        raise click.UsageError("no MODEL given; `neuralpedal run --list` shows the sound cards")
+    if seconds is not None and not seconds > 0.0:
+        raise click.BadParameter(f"{seconds}: wanted more than 0", param_hint="--seconds")
+    from neuralpedal.cli.live_log import LiveLog
+    from neuralpedal.cli.live_session import LiveSession
+    from neuralpedal.cli.live_view import LiveView
+    from neuralpedal.device.audio_device import AudioSystem, StreamFormat
+    from neuralpedal.device.pedal import PedalSettings
+
+    pedal = _open_pedal(model, engine, block, rate, PedalSettings(input_gain, output_gain, bypass))
+    form = StreamFormat(pedal.engine.sample_rate_hz, block, input_channel)
+    with ExitStack() as stack:
+        rows = stack.enter_context(LiveLog(log)) if log else None
+        audio = stack.enter_context(AudioSystem())
+        card = audio.choose(device)
+        stream = _open_stream(audio, card, form, pedal)
+        title = (f"{model.name}, {pedal.engine.description}; {card.name} ({card.host_api}), {form.sample_rate_hz} Hz, "
+                 f"blocks of {block}, {stream.latency_ms:.1f} ms in the driver")
+        note(f"playing {title}; Ctrl-C ends it")
+        session = LiveSession(pedal, stream, seconds, log=rows)
+        if not headless and stderr.is_terminal:
+            session.view = stack.enter_context(LiveView(title))
+        session.play()
+    note(session.summary())
+
+
+def _open_pedal(model: Path, engine: str, block: int, rate: int | None, settings: "PedalSettings") -> "Pedal":
+    from neuralpedal.cli.tflite_player import open_tflite
+    from neuralpedal.contract.errors import SpecError
+    from neuralpedal.device.pedal import Pedal
+
+    opened = open_tflite(model, engine, block)
+    if rate not in (None, opened.sample_rate_hz):
+        raise SpecError(f"--rate {rate}: {model} was trained at {opened.sample_rate_hz} Hz and plays rightly at no "
+                        f"other rate; leave --rate out, or train a model at {rate} Hz")
+    opened.prewarm()
+    return Pedal(opened, settings)
+
+
+def _open_stream(audio: "AudioSystem", card: "AudioDevice", form: "StreamFormat", pedal: "Pedal") -> "AudioStream":
+    from neuralpedal.contract.errors import AudioDeviceError
+
+    try:
+        return audio.open(card, form, pedal.process)
+    except AudioDeviceError as error:
+        if card.sample_rate_hz == form.sample_rate_hz:
+            raise
+        found, wanted = card.sample_rate_hz, form.sample_rate_hz
+        raise AudioDeviceError(f"{error}. It runs at {found} Hz, the model at {wanted} Hz alone: set the card to that "
+                               f"(JACK: start it with -r {wanted}), or train a model at {found} Hz") from error
+
+
+def _print_devices(as_json: bool) -> None:
+    from neuralpedal.device.audio_device import AudioSystem
+
+    with AudioSystem() as audio:
+        devices = audio.devices()
+    if as_json:
+        print_json([asdict(device) for device in devices])
+        return
+    rows = [[device.name, str(device.index), device.host_api, str(device.sample_rate_hz), str(device.input_channels),
+             str(device.output_channels), f"{device.input_latency_ms:.1f}", f"{device.output_latency_ms:.1f}",
+             "yes" if device.is_duplex else "no"] for device in devices]
+    print_table("sound cards", ["name", "index", "system", "Hz", "inputs", "outputs", "ms in", "ms out", "for a pedal"],
+                rows)
+    if not devices:
+        note("PortAudio sees none: plug one in (`arecord -l` shows what the kernel sees), or start a JACK server")

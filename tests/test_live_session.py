@@ -1,0 +1,138 @@
+"""A session from first to last block, on a card that is a thread of the test: every block of it is known."""
+
+import io
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from neuralpedal.cli import live_session
+from neuralpedal.cli.live_log import LiveLog
+from neuralpedal.cli.live_session import LiveSession
+from neuralpedal.cli.live_view import view_table
+from neuralpedal.contract.errors import AudioDeviceError, OutputError
+from neuralpedal.device.block_meter import BlockMeter
+from neuralpedal.device.overload_guard import OverloadGuard
+from neuralpedal.device.pedal import FADE_S, Pedal
+from signals import RATE_HZ
+from toy_engines import ToyEngine
+
+FADE = round(FADE_S * RATE_HZ)
+
+
+class ThreadCard:
+    """Feeds a low tone to a pedal, a block now and then, and keeps what it answers."""
+
+    latency_ms = 3.0
+
+    def __init__(self, pedal: Pedal, pause_s: float = 1e-4) -> None:
+        self.pedal, self.pause_s = pedal, pause_s
+        self.wet: list[np.ndarray] = []
+        self.is_active = self.is_open = True
+        self.switch_interval_s = 0.0
+        self._thread = threading.Thread(target=self._play)
+
+    def start(self) -> None:
+        self.switch_interval_s = sys.getswitchinterval()
+        self._thread.start()
+
+    def close(self) -> None:
+        self.is_open = False
+        if self._thread.ident:
+            self._thread.join()
+
+    def _play(self) -> None:
+        block, wet = 0, np.empty(64, np.float32)
+        while self.is_open:
+            time_s = np.arange(block * 64, block * 64 + 64) / RATE_HZ
+            self.pedal.process((0.3 * np.sin(2 * np.pi * 110.0 * time_s)).astype(np.float32), wet)
+            self.wet.append(wet.copy())
+            block += 1
+            time.sleep(self.pause_s)
+
+
+@pytest.fixture
+def pedal() -> Pedal:
+    return Pedal(ToyEngine(), guard=OverloadGuard(64, RATE_HZ, late_blocks=8))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, None])
+def test_the_end_is_a_fade_to_silence_before_the_card_is_closed(pedal, number):
+    card = ThreadCard(pedal)
+    session = LiveSession(pedal, card, None if number else 0.3)
+    if number:
+        threading.Timer(0.3, os.kill, (os.getpid(), number)).start()
+    before = signal.getsignal(signal.SIGTERM), sys.getswitchinterval()
+    session.play()
+    assert (signal.getsignal(signal.SIGTERM), sys.getswitchinterval()) == before
+    assert not card.is_open and card.switch_interval_s <= 1e-3
+    wet = np.concatenate(card.wet)
+    last = int(np.flatnonzero(wet)[-1])
+    middle = wet[FADE : last - FADE - 64]
+    assert len(middle) > 4 * FADE and last < len(wet) - 1
+    assert np.max(np.abs(np.diff(wet))) <= 1.01 * np.max(np.abs(np.diff(middle)))
+    assert session.summary().startswith("played 0.")
+
+
+def test_a_card_that_is_gone_or_says_nothing_is_an_error_and_is_closed(pedal, monkeypatch):
+    monkeypatch.setattr(live_session, "_GONE_S", 0.3)
+    card = ThreadCard(pedal)
+    card.is_active = False
+    with pytest.raises(AudioDeviceError, match="no audio any more"):
+        LiveSession(pedal, card).play()
+    assert not card.is_open
+    dumb = SimpleNamespace(start=lambda: None, is_active=True, latency_ms=1.0, close=lambda: None)
+    with pytest.raises(AudioDeviceError, match="no audio any more"):
+        LiveSession(pedal, dumb).play()
+
+
+def test_an_overload_is_said_logged_and_recovered_from(pedal, tmp_path, capfd):
+    """2 ms of work in blocks of 1.33 ms: the clean guitar plays until the engine is quick again."""
+    card = ThreadCard(pedal)
+    pedal.engine.busy_s = 0.002
+    threading.Timer(0.5, setattr, (pedal.engine, "busy_s", 0.0)).start()
+    with LiveLog(tmp_path / "log.jsonl") as log:
+        LiveSession(pedal, card, 2.6, log).play()
+    said = capfd.readouterr().err
+    assert "the engine was late 8 times in a row; the clean guitar plays until it works again" in " ".join(said.split())
+    states = [json.loads(line)["state"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert states[0] == "clean: overload" and states[-1] == "playing"
+    wet = np.stack(card.wet)
+    tone = 0.3 * np.sin(2 * np.pi * 110.0 * np.arange(wet.size) / RATE_HZ).reshape(wet.shape)
+    clean = np.all(np.abs(wet - tone) < 1e-6, axis=1)
+    effect = np.all(np.abs(wet + np.tanh(3.0 * tone)) < 1e-5, axis=1)
+    assert clean.sum() > 100 and effect.sum() > 100
+    assert not np.any(effect[: np.flatnonzero(clean)[0]]), "it had no time to be heard alone before"
+    assert np.flatnonzero(effect)[0] > np.flatnonzero(clean)[-1]
+    assert np.max(np.abs(np.diff(wet.reshape(-1)))) <= 0.0143 + 1.5 / round(0.005 * RATE_HZ)
+
+
+def test_a_log_that_cannot_be_opened_is_an_error_and_a_full_disk_ends_it_with_a_warning(tmp_path, capfd):
+    with pytest.raises(OutputError, match="choose another --log"):
+        LiveLog(tmp_path)
+    reading = BlockMeter(64, RATE_HZ).read()
+    with LiveLog(Path("/dev/full")) as log:
+        log.write(1.0, reading, {})
+        log.write(2.0, reading, {})
+    said = capfd.readouterr().err
+    assert said.count("/dev/full: cannot be written any more") == 1
+
+
+def test_the_view_says_levels_cost_and_causes():
+    meter = BlockMeter(64, RATE_HZ)
+    for busy_ns, flags in ((100_000, 0), (2_000_000, 0), (100_000, 4), (100_000, 0), *[(100_000, 0)] * 5, (90_000, 4)):
+        meter.record(busy_ns, 0.5, 1.5, flags)
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(view_table("sd1.w8.tflite", 12.4, meter.read(), meter.read(), "playing"))
+    text = console.export_text()
+    for words in ("sd1.w8.tflite", "-6.0 dB", "3.5 dB CLIP", "p50 100 µs", "max 2000 µs of 1333 µs",
+                  "2: 1 after a late block of the pedal, 1 from outside", "1 of 10 blocks", "playing, 12 s"):
+        assert words in text, text

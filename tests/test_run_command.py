@@ -1,0 +1,171 @@
+"""``neuralpedal run`` as guitarists use it: a process of its own, on a JACK server with a dummy sound card."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jack_rig import JackServer, need_audio, playing
+from neuralpedal.cli.tflite_player import open_tflite
+from neuralpedal.device.stream import stream
+from signals import RATE_HZ, plucks
+
+GOLDEN = Path(__file__).parent / "golden"
+MODEL = GOLDEN / "lstm-1x4-skip.w8.tflite"
+LEAD_IN = RATE_HZ
+"""Silence, after which an engine that has played any silence before is where one is that has not."""
+
+
+@contextmanager
+def running(server: JackServer, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """The command, killed at the end if the test has not ended it."""
+    command = [sys.executable, "-m", "neuralpedal.cli.main", "run", *map(str, arguments)]
+    process = subprocess.Popen(command, env=server.environment, text=True, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def end(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> str:
+    """Send a signal; what it wrote to stderr. It must exit with 0 and have printed nothing else."""
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (0, ""), err
+    assert "Traceback" not in err
+    return err
+
+
+@pytest.fixture
+def pedals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiled pedals of this test alone."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.mark.usefixtures("pedals", "c_compiler")
+@pytest.mark.parametrize(("model", "engine", "block"), [
+    ("lstm-1x4-skip.w8", "native", 64), ("lstm-2x3.w8a16", "native", 16), ("lstm-2x3.float32", "native", 256),
+    ("lstm-1x4-skip.w8", "litert", 64), ("lstm-2x3.w8a8", "litert", 100), ("frame_lstm-1x3-of-8.w8", "litert", 64),
+])
+def test_run_plays_what_render_plays_to_the_last_bit_one_block_later(jack_server: JackServer, model, engine, block):
+    path = GOLDEN / f"{model}.tflite"
+    track = np.concatenate([np.zeros(LEAD_IN, np.float32), plucks(3.0)])
+    wanted = stream(open_tflite(path, engine, block), track)
+    with running(jack_server, path, "--engine", engine, "--block", block, "--headless") as process:
+        with playing(jack_server) as guitarist:
+            played = guitarist.play(track)[block:]
+        said = end(process)
+    assert engine in said and "late" in said
+    np.testing.assert_array_equal(played[LEAD_IN : len(track)], wanted[LEAD_IN:])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_run_with_exit_code_0(jack_server: JackServer, number):
+    with running(jack_server, MODEL, "--engine", "litert", "--headless") as process:
+        with playing(jack_server):
+            pass
+        assert "played" in end(process, number)
+
+
+def test_run_ends_by_itself_after_so_many_seconds_and_logs_a_row_for_each(jack_server: JackServer, tmp_path):
+    log = tmp_path / "pedal.jsonl"
+    with running(jack_server, MODEL, "--engine", "litert", "--seconds", "2.5", "--input-gain", "6", "--log", log,
+                 "--device", "system") as process:
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (0, ""), err
+    assert "system (JACK Audio Connection Kit), 48000 Hz, blocks of 64" in err
+    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    assert len(rows) == 2
+    for row in rows:
+        assert row["state"] == "playing" and row["faults"] == 0 and row["deadline_us"] == pytest.approx(1333.333)
+        assert 0 < row["us_p50"] <= row["us_p99"] <= row["us_max"]
+        assert row["new_blocks"] > 0 and row["time"].endswith("+00:00")
+    assert rows[1]["blocks"] > rows[0]["blocks"] and rows[1]["seconds"] > rows[0]["seconds"]
+
+
+def test_the_live_view_is_drawn_in_a_terminal(jack_server: JackServer):
+    ours, its = pty.openpty()
+    command = [sys.executable, "-m", "neuralpedal.cli.main", "run", MODEL, "--engine", "litert", "--seconds", "1.5"]
+    process = subprocess.Popen(command, env={**jack_server.environment, "TERM": "xterm", "COLUMNS": "100"}, stderr=its)
+    os.close(its)
+    shown = b""
+    try:
+        while piece := os.read(ours, 65536):
+            shown += piece
+    except OSError:  # how a terminal ends on Linux
+        pass
+    finally:
+        os.close(ours)
+        assert process.wait(30) == 0
+    for words in ("input", "output", "p50", "of 1333 µs", "at p99", "xruns", "playing, 1 s", "played 1."):
+        assert words in shown.decode()
+
+
+def test_a_jack_server_that_dies_is_an_error_and_not_silence(jack_server: JackServer):
+    with running(jack_server, MODEL, "--engine", "litert", "--headless") as process:
+        with playing(jack_server):
+            pass
+        jack_server.stop()
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (1, ""), err
+    assert "the sound card" in err and "Traceback" not in err
+
+
+def test_the_cards_are_listed_as_a_table_and_as_json(jack_server: JackServer, cli):
+    code, out, _ = cli("run", "--list")
+    assert code == 0 and "system" in out and "48000" in out and "JACK" in out
+    devices = json.loads(cli("run", "--list", "--json")[1])
+    assert devices[0]["name"] == "system" and devices[0]["input_channels"] == 2
+
+
+def test_a_card_of_another_rate_is_refused_with_advice(tmp_path, monkeypatch, cli):
+    need_audio()
+    server = JackServer(tmp_path, rate_hz=44_100)
+    try:
+        server.start()
+        monkeypatch.setenv("JACK_DEFAULT_SERVER", server.name)
+        code, out, err = cli("run", MODEL, "--engine", "litert")
+    finally:
+        server.stop()
+    assert (code, out) == (1, "")
+    assert "refuses 48000 Hz" in err and "runs at 44100 Hz, the model at 48000 Hz" in err and "-r 48000" in err
+
+
+@pytest.mark.parametrize(("arguments", "code", "words"), [
+    ((MODEL, "--rate", "44100"), 2, "was trained at 48000 Hz and plays rightly at no other rate"),
+    ((MODEL, "--block", "8"), 2, "--block"), ((MODEL, "--input-gain", "90"), 2, "a gain of 90.0 dB: wanted -60 to 60"),
+    ((MODEL, "--seconds", "0"), 2, "--seconds"), ((), 2, "no MODEL given"), (("gone.tflite",), 1, "gone.tflite"),
+    ((MODEL, "--engine", "reference"), 2, "--engine"),
+])
+def test_what_cannot_be_played_is_said_before_a_card_is_opened(cli, monkeypatch, arguments, code, words):
+    monkeypatch.setitem(sys.modules, "pyaudio", None)
+    if "--engine" not in arguments and arguments:
+        arguments = (*arguments, "--engine", "litert")
+    found, out, err = cli("run", *arguments)
+    assert (found, out) == (code, "") and words in err
+
+
+def test_a_card_that_is_not_there_and_a_log_that_cannot_be_written_are_named(jack_server: JackServer, cli, tmp_path):
+    code, _, err = cli("run", MODEL, "--engine", "litert", "--device", "scarlett")
+    assert code == 1 and "no sound card 'scarlett'" in err
+    code, _, err = cli("run", MODEL, "--engine", "litert", "--log", tmp_path / "gone" / "pedal.jsonl")
+    assert code == 1 and "pedal.jsonl: cannot be written" in err
+
+
+def test_run_loads_no_tensorflow_scipy_or_matplotlib(jack_server: JackServer):
+    script = ("import sys\nfrom neuralpedal.cli.main import run\n"
+              f"assert run(['run', {str(MODEL)!r}, '--seconds', '0.3']) == 0\n"
+              "print(sorted({'tensorflow', 'keras', 'scipy', 'matplotlib'} & set(sys.modules)))")
+    done = subprocess.run([sys.executable, "-c", script], env=jack_server.environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
