@@ -17,6 +17,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from neuralpedal.device.engine import Engine
+from neuralpedal.device.stream import stream
+
 RATE_HZ = 48_000
 PERIOD = 64
 CLIENT = "PortAudio"
@@ -166,3 +169,19 @@ def playing(server: JackServer) -> Iterator[Guitarist]:
         yield guitarist
     finally:
         guitarist.close()
+
+
+def silence_before(engine: Engine, heard: NDArray[np.float32], seconds: float = 20.0) -> int:
+    """How many samples of silence a live engine had played before ``heard`` (T,), what it answered to more silence.
+
+    A network's answer to silence changes for seconds, in its last bits for ever: only who knows how long it lasted can
+    tell what comes next. ``engine``: a second one of the same model.
+    """
+    engine.reset()
+    answer = stream(engine, np.zeros(round(seconds * RATE_HZ), np.float32))
+    engine.reset()
+    # The latest: where several fit, nothing changes any more.
+    for start in np.flatnonzero(answer[: len(answer) - len(heard)] == heard[0])[::-1]:
+        if np.array_equal(answer[start : start + len(heard)], heard):
+            return int(start)
+    pytest.fail("what was played to silence is not what this engine plays to silence")
