@@ -19,10 +19,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from jack_rig import JackServer, playing, silence_before
+from jack_rig import JackServer, playing, rendered_after_silence
 from neuralpedal.cli.tflite_player import open_tflite
 from neuralpedal.contract.audio import read_recording
-from neuralpedal.device.stream import stream
 from signals import plucks
 
 LEAD_IN_S = 0.5
@@ -34,7 +33,7 @@ def compare(model: Path, engine: str, block: int, track: np.ndarray, lead_in: in
         server = JackServer(Path(folder))
         server.start()
         command = [sys.executable, "-m", "neuralpedal.cli.main", "run", str(model), "--engine", engine,
-                   "--block", str(block), "--headless"]
+                   "--block", str(block), "--headless", "--late-blocks", "0"]
         process = subprocess.Popen(command, env=server.environment, stderr=subprocess.PIPE, text=True)
         try:
             with playing(server) as guitarist:
@@ -46,11 +45,10 @@ def compare(model: Path, engine: str, block: int, track: np.ndarray, lead_in: in
         finally:
             process.kill()
             server.stop()
-    twin = open_tflite(model, engine, block)
     # The first half of the lead-in is left to the pedal's fade-in.
-    before = silence_before(twin, played[lead_in // 2 : lead_in])
-    rendered = stream(twin, np.concatenate([np.zeros(before, np.float32), track[lead_in // 2 :]]))[before:]
-    difference = np.abs(played[lead_in // 2 : len(track)].astype(np.float64) - rendered)
+    played = played[: len(track)]
+    rendered = rendered_after_silence(open_tflite(model, engine, block), track, played, slice(lead_in // 2, lead_in))
+    difference = np.abs(played[lead_in // 2 :].astype(np.float64) - rendered)
     return (f"{engine:8}{block:6}{len(difference):10}{int(np.sum(difference > 0)):10}{np.max(difference):12.3g}"
             f"{took_s:8.1f}  {said}")
 

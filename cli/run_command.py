@@ -30,12 +30,14 @@ _ENGINES = ("auto", "native", "litert")
 @click.option("--bypass", is_flag=True, help="Begin bypassed.")
 @click.option("--engine", type=click.Choice(_ENGINES), default="auto", show_default=True,
               help="native: compiled for this machine; litert: interpreted; auto: native where a C compiler is.")
+@click.option("--late-blocks", type=click.IntRange(min=0), help="Take the engine out after so many late blocks in a "
+              "row; 0: never.  [default: 10 ms of them, 3 at least]")
 @click.option("--seconds", type=float, help="End after so many.  [default: at Ctrl-C or SIGTERM]")
 @click.option("--headless", is_flag=True, help="No live view; as where stderr is no terminal.")
 @click.option("--log", type=click.Path(path_type=Path), help="Append one JSON row a second to this file.")
 def command(model: Path | None, list_devices: bool, as_json: bool, device: str | None, input_channel: int, block: int,
-            rate: int | None, input_gain: float, output_gain: float, bypass: bool, engine: str, seconds: float | None,
-            headless: bool, log: Path | None) -> None:
+            rate: int | None, input_gain: float, output_gain: float, bypass: bool, engine: str,
+            late_blocks: int | None, seconds: float | None, headless: bool, log: Path | None) -> None:
     """Play the guitar through MODEL (a .tflite), from a sound card and back to it, until Ctrl-C.
 
     An engine that cannot keep up is taken out, and the clean guitar heard, until it can.
@@ -59,7 +61,8 @@ def command(model: Path | None, list_devices: bool, as_json: bool, device: str |
     from neuralpedal.device.audio_device import AudioSystem, StreamFormat
     from neuralpedal.device.pedal import PedalSettings
 
-    pedal = _open_pedal(model, engine, block, rate, PedalSettings(input_gain, output_gain, bypass))
+    pedal = _open_pedal(model, engine, block, rate, PedalSettings(input_gain, output_gain, bypass),
+                        late_blocks)
     form = StreamFormat(pedal.engine.sample_rate_hz, block, input_channel)
     with ExitStack() as stack:
         rows = stack.enter_context(LiveLog(log)) if log else None
@@ -76,9 +79,11 @@ def command(model: Path | None, list_devices: bool, as_json: bool, device: str |
     note(session.summary())
 
 
-def _open_pedal(model: Path, engine: str, block: int, rate: int | None, settings: "PedalSettings") -> "Pedal":
+def _open_pedal(model: Path, engine: str, block: int, rate: int | None, settings: "PedalSettings",
+                late_blocks: int | None) -> "Pedal":
     from neuralpedal.cli.tflite_player import open_tflite
     from neuralpedal.contract.errors import SpecError
+    from neuralpedal.device.overload_guard import OverloadGuard
     from neuralpedal.device.pedal import Pedal
 
     opened = open_tflite(model, engine, block)
@@ -86,7 +91,7 @@ def _open_pedal(model: Path, engine: str, block: int, rate: int | None, settings
         raise SpecError(f"--rate {rate}: {model} was trained at {opened.sample_rate_hz} Hz and plays rightly at no "
                         f"other rate; leave --rate out, or train a model at {rate} Hz")
     opened.prewarm()
-    return Pedal(opened, settings)
+    return Pedal(opened, settings, OverloadGuard(block, opened.sample_rate_hz, late_blocks))
 
 
 def _open_stream(audio: "AudioSystem", card: "AudioDevice", form: "StreamFormat", pedal: "Pedal") -> "AudioStream":

@@ -28,7 +28,7 @@ class OverloadGuard:
 
     Args:
         block_size, sample_rate_hz: of the stream.
-        late_blocks: so many in a row are too many; None: 10 ms of them, and 3 at least.
+        late_blocks: so many in a row are too many; 0: never; None: 10 ms of them, and 3 at least.
         clock: seconds.
 
     Attributes:
@@ -40,7 +40,8 @@ class OverloadGuard:
     def __init__(self, block_size: int, sample_rate_hz: int, late_blocks: int | None = None,
                  clock: Callable[[], float] = time.monotonic) -> None:
         self._block_s = block_size / sample_rate_hz
-        self.limit = late_blocks or max(_MIN_LATE_BLOCKS, math.ceil(_PATIENCE_MS * 1e-3 / self._block_s))
+        usual = max(_MIN_LATE_BLOCKS, math.ceil(_PATIENCE_MS * 1e-3 / self._block_s))
+        self.limit = usual if late_blocks is None else late_blocks
         self._clock = clock
         self.trusted, self.failed, self.overloads = True, False, 0
         self._late_in_a_row, self._pause_s = 0, _FIRST_PAUSE_S
@@ -49,7 +50,7 @@ class OverloadGuard:
     def note(self, late: bool) -> None:
         """After each block in which the engine played. Real-time safe."""
         self._late_in_a_row = self._late_in_a_row + 1 if late else 0
-        if self._late_in_a_row >= self.limit and self.trusted:
+        if self.trusted and 0 < self.limit <= self._late_in_a_row:
             self._give_up(False)
 
     def note_failure(self) -> None:

@@ -13,14 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jack_rig import JackServer, need_audio, playing, silence_before
+from jack_rig import JackServer, need_audio, playing, rendered_after_silence
 from neuralpedal.cli.tflite_player import open_tflite
-from neuralpedal.device.stream import stream
 from signals import RATE_HZ, plucks
 
 GOLDEN = Path(__file__).parent / "golden"
 MODEL = GOLDEN / "lstm-1x4-skip.w8.tflite"
-LEAD_IN = RATE_HZ
+LEAD_IN = RATE_HZ // 2
 """Silence, by whose answer it is known how much of it was played before; the pedal fades in during its first part."""
 FADED_IN = LEAD_IN // 2
 
@@ -62,15 +61,15 @@ def pedals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_run_plays_what_render_plays_to_the_last_bit_one_block_later(jack_server: JackServer, model, engine, block):
     path = GOLDEN / f"{model}.tflite"
     track = np.concatenate([np.zeros(LEAD_IN, np.float32), plucks(3.0)])
-    with running(jack_server, path, "--engine", engine, "--block", block, "--headless") as process:
+    with running(jack_server, path, "--engine", engine, "--block", block, "--headless",
+                 "--late-blocks", 0) as process:
         with playing(jack_server) as guitarist:
             played = guitarist.play(track)[block:]
         said = end(process)
     assert engine in said and "late" in said
-    twin = open_tflite(path, engine, block)
-    before = silence_before(twin, played[FADED_IN:LEAD_IN])
-    rendered = stream(twin, np.concatenate([np.zeros(before, np.float32), track[FADED_IN:]]))
-    np.testing.assert_array_equal(played[FADED_IN : len(track)], rendered[before:])
+    rendered = rendered_after_silence(open_tflite(path, engine, block), track, played[: len(track)],
+                                      slice(FADED_IN, LEAD_IN))
+    np.testing.assert_array_equal(played[FADED_IN : len(track)], rendered)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

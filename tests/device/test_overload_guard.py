@@ -47,6 +47,13 @@ def test_ten_milliseconds_of_late_blocks_and_three_at_least_are_too_many(block_s
     assert not guard.trusted and guard.overloads == 1
 
 
+def test_a_limit_of_0_lets_an_engine_be_late_for_ever():
+    guard = OverloadGuard(64, 48_000, 0)
+    for _ in range(1000):
+        guard.note(True)
+    assert guard.trusted and guard.overloads == 0
+
+
 def test_trials_that_fail_become_rarer_and_one_that_succeeds_brings_the_engine_back():
     clock = Clock()
     guard, engine = OverloadGuard(64, 48_000, 2, clock), TimedEngine(clock)
