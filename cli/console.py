@@ -52,13 +52,13 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, allow_nan=False))
 
 
-def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
-    """A table on stdout; the first column is text, the others are figures."""
+def print_table(title: str, columns: list[str], rows: list[list[str]], text_columns: tuple[int, ...] = (0,)) -> None:
+    """A table on stdout; ``text_columns`` are text, the others are figures."""
     # A pipe has no width: figures must not be cut off there.
     console = stdout if stdout.is_terminal else Console(highlight=False, width=160)
     table = Table()
     for index, name in enumerate(columns):
-        table.add_column(escape(name), justify="left" if index == 0 else "right")
+        table.add_column(escape(name), justify="left" if index in text_columns else "right")
     for row in rows:
         table.add_row(*map(escape, row))
     console.print(f"[bold]{escape(title)}[/bold]", soft_wrap=True)
@@ -71,6 +71,6 @@ def bar(share: float, width: int) -> str:
     return f"{'█' * (eighths // 8) + _EIGHTHS[eighths % 8]:<{width}}"
 
 
-def figure(value: float) -> str:
-    """A number for people: four significant digits, exponent only where it helps."""
-    return f"{value:.4g}"
+def figure(value: float | None) -> str:
+    """A number for people: four significant digits, exponent only where it helps; a dash for what was not measured."""
+    return "–" if value is None else f"{value:.4g}"

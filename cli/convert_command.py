@@ -1,6 +1,7 @@
 """``neuralpedal convert``."""
 
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from neuralpedal.contract.spec import NetworkSpec
               help="How weights become int8: together, for the smallest output error (up to a minute or two), or each "
               "to its nearest step.")
 @click.option("--dry", type=click.Path(path_type=Path), help="Measure on this take instead of the validation part.")
-@click.option("--wet", type=click.Path(path_type=Path), help="The pedal's recording of --dry.")
+@click.option("--wet", type=click.Path(path_type=Path), help="The pedal's recording of --dry; without it, files are "
+              "held against the float model alone.")
 @click.option("--block", default=64, show_default=True, help="Samples per block when measuring.")
 @click.option("--seconds", default=5.0, show_default=True, help="Audio to time per scheme.")
 @click.option("--report/--no-report", "with_page", default=True, help="Write report.html as well (the default).")
@@ -39,7 +41,9 @@ from neuralpedal.contract.spec import NetworkSpec
 def command(run: Path, out: Path, schemes: str | None, rounding: str, dry: Path | None, wet: Path | None, block: int,
             seconds: float, with_page: bool, finetune: float | None, finetune_on: str, max_degradation: str | None,
             target: str | None, budget: float, as_json: bool) -> None:
-    """Write RUN (a run folder, or .keras with --dry and --wet) as one .tflite file per scheme, and measure each.
+    """Write RUN (a run folder, or .keras with --dry) as one .tflite file per scheme, and measure each.
+
+    An imported network has no recordings: it is calibrated on --dry, or on the built-in guitar.
 
     \b
     Schemes:
@@ -56,8 +60,8 @@ def command(run: Path, out: Path, schemes: str | None, rounding: str, dry: Path 
       neuralpedal convert sd1 --out sd1-pedal --max-degradation w8=1e-4,w8a8=1e-2
       neuralpedal convert sd1 --out sd1-pedal --recommend pi --budget 1e-4
     """
-    if (dry is None) != (wet is None):
-        raise click.UsageError("--dry and --wet belong together")
+    if wet is not None and dry is None:
+        raise click.UsageError("--wet needs --dry, the guitar that it is the recording of")
     quiet_tensorflow()
     from neuralpedal.cli.file_player import FilePlayer
     from neuralpedal.cli.weight_rounder import WeightRounder
@@ -68,7 +72,7 @@ def command(run: Path, out: Path, schemes: str | None, rounding: str, dry: Path 
 
     names = None if schemes is None else parse_schemes(schemes)
     limits = {} if max_degradation is None else parse_limits(max_degradation)
-    source = read_source(run, dry, wet)
+    source = read_source(run, dry, wet, built_in_guitar)
     source = replace(source, rounding=choose_rounding(rounding, source.weights.spec))
     names = names or schemes_for(source.weights.spec)
     check_named(limits, max_degradation or "", names)
@@ -86,6 +90,20 @@ def command(run: Path, out: Path, schemes: str | None, rounding: str, dry: Path 
     else:
         print_report(result.report, out, with_page)
     check_degradation(result.report, limits)
+
+
+GUITAR_SECONDS = 40.0
+_GUITAR_SEED = 3
+
+
+@lru_cache(maxsize=4)
+def built_in_guitar(rate_hz: int) -> Any:
+    """What an imported network is calibrated on where nobody gives a recording: (T,) float32; says so once."""
+    from neuralpedal.cli.demo.guitar import synthesize_guitar
+
+    warn(f"no recording: calibrating on {GUITAR_SECONDS:g} s of the built-in guitar; your own playing, with --dry, is "
+         "better")
+    return synthesize_guitar(GUITAR_SECONDS, rate_hz, _GUITAR_SEED)
 
 
 def choose_rounding(asked: str, spec: NetworkSpec) -> str:

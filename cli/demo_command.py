@@ -64,6 +64,7 @@ def command(out: Path, minutes: float, hidden: int, seconds: float, test_seconds
         outputs = {scheme.scheme: scheme.wet for scheme in result.schemes}
         for name, wet in outputs.items():
             write_recording(out / "audio" / f"{name}_test.wav", wet, SAMPLE_RATE_HZ)
+        assert source.take.wet is not None
         write_picture(out / "pedal" / "report.png", source.take.wet, outputs, SAMPLE_RATE_HZ,
                       f"virtual overdrive, {source.weights.spec.label}, held-out take")
         told("writing report.html")

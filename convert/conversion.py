@@ -100,8 +100,8 @@ def convert(source: ConversionSource, schemes: tuple[str, ...], out: Path, playe
         "network": source.weights.spec.model_dump(mode="json"),
         "num_parameters": source.weights.spec.num_parameters,
         "measured_on": take.description,
-        "measured_seconds": round(len(take.wet) / source.weights.spec.sample_rate_hz, 3),
-        "esr_float_model_wet": esr(take.wet, float_wet),
+        "measured_seconds": round(len(float_wet) / source.weights.spec.sample_rate_hz, 3),
+        "esr_float_model_wet": take.esr_wet(float_wet),
         "rounding": source.rounding,
         "schemes": {result.scheme: result.row for result in results},
         "provenance": _provenance(source),
@@ -122,7 +122,7 @@ def _write_scheme(source: ConversionSource, prepared: PreparedScheme, float_wet:
         told(f"{scheme}: streaming the take")
         output = player.wet(temporary, take.dry)
         wet = take.measured(output)
-        esr_wet, esr_float = esr(take.wet, wet), esr(float_wet, wet)
+        esr_wet, esr_float = take.esr_wet(wet), esr(float_wet, wet)
         # The measured figures go into the file itself, whose graph must stay what was measured.
         temporary.write_bytes(prepared.build(manifest.model_copy(update={"esr_wet": esr_wet, "esr_float": esr_float})))
         if not np.array_equal(player.wet(temporary, take.dry[:_CHECK_SAMPLES]), output[:_CHECK_SAMPLES]):

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuralpedal.contract.alignment import Alignment
+from neuralpedal.contract.audio import Recording, is_silent, read_recording
 from neuralpedal.contract.errors import ModelFileError, RecordingError
+from neuralpedal.contract.metrics import esr
 from neuralpedal.contract.pair import RecordingPair, read_pair
 from neuralpedal.contract.run_folder import RunFolder
 from neuralpedal.contract.weights import NetworkWeights
@@ -24,24 +26,32 @@ Rounder = Callable[[NetworkWeights, str, Signal, Signal], NetworkWeights]
 WARM_UP_S = 0.5
 """Audio before the measured part that brings the state up, where a take has some."""
 
+MINIMUM_S = 0.5
+"""Of either part of audio without a recording of the pedal."""
+
 
 @dataclass(frozen=True)
 class Take:
     """A measured stretch of audio.
 
     Attributes:
-        dry: (W + T,) float32, the first ``warm_up_samples`` = W only bring the state up. wet: (T,) float32.
+        dry: (W + T,) float32, the first ``warm_up_samples`` = W only bring the state up.
+        wet: (T,) float32, the pedal's recording of what follows; None where there is none.
         description: for the report.
     """
 
     dry: Signal
-    wet: Signal
+    wet: Signal | None
     warm_up_samples: int
     description: str
 
     def measured(self, output: Signal) -> Signal:
         """The part of a model's output over ``dry`` that lines up with ``wet``."""
         return output[self.warm_up_samples :]
+
+    def esr_wet(self, measured: Signal) -> float | None:
+        """ESR of an output's measured part against the pedal's recording; None without one."""
+        return None if self.wet is None else esr(self.wet, measured)
 
 
 @dataclass(frozen=True)
@@ -86,11 +96,17 @@ class ConversionSource:
         return self.rounder(self.weights, scales, self.calibration, self.take.dry) if joint else self.weights
 
 
-def read_source(path: Path, dry: Path | None = None, wet: Path | None = None) -> ConversionSource:
-    """Open a run folder (or a bare ``.keras`` with ``dry`` and ``wet``).
+def read_source(path: Path, dry: Path | None = None, wet: Path | None = None,
+                guitar: Callable[[int], Signal] | None = None) -> ConversionSource:
+    """Open a run folder (or a bare ``.keras`` with ``dry``).
 
-    Without ``dry`` and ``wet`` the run's own recordings are read: training part to calibrate on, validation part to
-    measure on. With them, the given pair is measured on whole; the run's training part, if there, still calibrates.
+    Without ``dry`` the run's own recordings are read: training part to calibrate on, validation part to measure on.
+    With ``dry`` and ``wet`` the given pair is measured on whole; the run's training part, if there, still calibrates.
+    With ``dry`` alone its first three quarters calibrate, and the files are held against the float model on the last.
+    So it is with an imported run without any recording, for which ``guitar`` plays.
+
+    Args:
+        guitar: dry audio of some length at a sample rate in Hz.
 
     Raises:
         ModelFileError: no model there. RecordingError: recordings missing, changed since training, unusable.
@@ -98,33 +114,77 @@ def read_source(path: Path, dry: Path | None = None, wet: Path | None = None) ->
     run = RunFolder(Path(path))
     bare = not run.path.is_dir()
     model = load_model(run.path if bare else run.model)
-    rate = model.spec.sample_rate_hz
-    given = _given_take(dry, wet, rate)
-    training = {} if bare else run.read_training().get("data", {})
-    if given and not _recordings_are_there(training):
-        pair, take = given
-        calibrating = slice(None)
-    elif training:
-        pair, boundary = _training_pair(run, training)
-        take = given[1] if given else _validation_take(pair, boundary)
-        calibrating = slice(boundary)
-    else:
-        raise RecordingError(f"{path}: a bare Keras model does not say what it was trained on; add --dry and --wet")
+    training = {} if bare else run.read_training()
+    audio = _choose_audio(run, training, model.spec.sample_rate_hz, dry, wet, guitar)
     weights = model.network_weights()
-    provenance = {"weights_sha256": weights.digest(), **pair.digests()}
+    provenance = {"weights_sha256": weights.digest(), **audio.provenance, **_origin(training)}
     name = run.path.stem if bare else run.path.resolve().name
-    return ConversionSource(name, weights, model.process, pair.dry.samples[calibrating], take, provenance,
-                            pair.wet.samples[calibrating])
+    return ConversionSource(name, weights, model.process, audio.calibration, audio.take, provenance,
+                            audio.calibration_wet)
+
+
+@dataclass(frozen=True)
+class _Audio:
+    """What a conversion plays; see ConversionSource."""
+
+    calibration: Signal
+    take: Take
+    provenance: dict[str, str]
+    calibration_wet: Signal | None = None
+
+
+def _choose_audio(run: RunFolder, training: dict[str, Any], rate_hz: int, dry: Path | None, wet: Path | None,
+                  guitar: Callable[[int], Signal] | None) -> _Audio:
+    recordings, given = training.get("data", {}), _given_take(dry, wet, rate_hz)
+    if given and not _recordings_are_there(recordings):
+        pair, take = given
+        return _Audio(pair.dry.samples, take, pair.digests(), pair.wet.samples)
+    if dry is not None and not given:
+        track = read_recording(dry)
+        _check_rate(track, rate_hz)
+        return _without_wet(track.samples, rate_hz, str(dry), {"dry_sha256": track.digest()})
+    if recordings:
+        pair, boundary = _training_pair(run, recordings)
+        take = given[1] if given else _validation_take(pair, boundary)
+        return _Audio(pair.dry.samples[:boundary], take, pair.digests(), pair.wet.samples[:boundary])
+    if guitar is None or not training:
+        raise RecordingError(f"{run.path}: a bare Keras model does not say what it was trained on; add --dry, and "
+                             "--wet to measure against the pedal")
+    return _without_wet(guitar(rate_hz), rate_hz, "built-in guitar", {"dry": "built-in guitar"})
+
+
+def _without_wet(samples: Signal, rate_hz: int, name: str, provenance: dict[str, str]) -> _Audio:
+    """Three quarters to calibrate on, the last one to measure on, the state brought up by what precedes it."""
+    boundary = len(samples) * 3 // 4
+    for part, place in ((samples[:boundary], "first three quarters"), (samples[boundary:], "last quarter")):
+        if len(part) < MINIMUM_S * rate_hz or is_silent(part):
+            raise RecordingError(f"{name}: {len(part) / rate_hz:.2g} s in its {place}"
+                                 f"{', and silent' if len(part) and is_silent(part) else ''}; wanted at least "
+                                 f"{MINIMUM_S:g} s of playing there")
+    warm_up = min(boundary, round(WARM_UP_S * rate_hz))
+    take = Take(samples[boundary - warm_up :], None, warm_up, f"last quarter of {Path(name).name}, without a recording "
+                                                              "of the pedal")
+    return _Audio(samples[:boundary], take, provenance)
+
+
+def _origin(training: dict[str, Any]) -> dict[str, str]:
+    """Of an imported network: which file it comes from."""
+    imported = training.get("imported", {})
+    return {f"imported_{key}": str(imported[key]) for key in ("format", "sha256") if key in imported}
 
 
 def _given_take(dry: Path | None, wet: Path | None, rate_hz: int) -> tuple[RecordingPair, Take] | None:
     if dry is None or wet is None:
         return None
     pair = read_pair(dry, wet)
-    if pair.sample_rate_hz != rate_hz:
-        raise RecordingError(f"{dry}: {pair.sample_rate_hz} Hz, but the model was trained at {rate_hz} Hz; "
-                             "give recordings of that rate")
+    _check_rate(pair.dry, rate_hz)
     return pair, Take(pair.dry.samples, pair.wet.samples, 0, f"{pair.dry.path.name} → {pair.wet.path.name}")
+
+
+def _check_rate(track: Recording, rate_hz: int) -> None:
+    if track.sample_rate_hz != rate_hz:
+        raise RecordingError(f"{track.path}: {track.sample_rate_hz} Hz, but the model was trained at {rate_hz} Hz; "
+                             "give recordings of that rate")
 
 
 def _recordings_are_there(training: dict[str, Any]) -> bool:

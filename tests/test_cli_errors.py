@@ -173,7 +173,7 @@ def test_a_manifest_that_contradicts_the_graph_is_refused_by_the_reference(cli: 
 @pytest.mark.parametrize(("arguments", "words"), [
     (("convert", "RUN", "--out", "OUT", "--schemes", "w4"), ("w4", "float32, w8, w8a16, tflm16x8, w8a8")),
     (("convert", "RUN", "--out", "OUT", "--schemes", ","), ("float32, w8, w8a16, tflm16x8, w8a8",)),
-    (("convert", "RUN", "--out", "OUT", "--dry", "x.wav"), ("--dry and --wet",)),
+    (("convert", "RUN", "--out", "OUT", "--wet", "x.wav"), ("--wet needs --dry",)),
     (("render", "PEDAL", "DRY", "OUT.wav", "--engine", "magic"), ("magic",)),
     (("render", "PEDAL", "DRY", "OUT.wav", "--block", "0"), ("block size 0",)),
     (("profile", "PEDAL", "--seconds", "0"), ("--seconds",)),

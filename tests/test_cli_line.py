@@ -146,7 +146,7 @@ def test_a_bare_keras_file_needs_recordings(trained: Path, test_take: tuple[Path
                                             cli: Cli) -> None:
     model = trained / "model.keras"
     code, _, err = cli("convert", model, "--out", tmp_path / "out")
-    assert code == 1 and "--dry and --wet" in err
+    assert code == 1 and "add --dry, and --wet to measure" in err
     assert cli("convert", model, "--out", tmp_path / "out", "--no-report", "--rounding", "nearest", "--seconds", 0.1,
                "--dry", test_take[0], "--wet", test_take[1])[0] == 0
 

@@ -1,6 +1,6 @@
 """Pictures of a report: where the error lies, and what it looks like; an SVG per panel, so that a phone stacks them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -30,8 +30,8 @@ def curve_figures(audio: ReportAudio) -> dict[str, str]:
 
     Schemes are held against the float model, the float model against the pedal.
     """
-    pairs = {_FLOAT_LABEL: (audio.wet, audio.float_wet),
-             **{name: (audio.float_wet, track) for name, track in audio.schemes.items()}}
+    pairs = {} if audio.wet is None else {_FLOAT_LABEL: (audio.wet, audio.float_wet)}
+    pairs |= {name: (audio.float_wet, track) for name, track in audio.schemes.items()}
     over_time = {label: esr_over_time(*pair, audio.sample_rate_hz) for label, pair in pairs.items()}
     over_level = {label: [row for row in esr_over_level(audio.dry, *pair, audio.sample_rate_hz)
                           if (row["from_dbfs"] or 0.0) >= _QUIETEST_DBFS] for label, pair in pairs.items()}
@@ -45,8 +45,9 @@ def curve_figures(audio: ReportAudio) -> dict[str, str]:
 def spectrogram_figures(audio: ReportAudio) -> dict[str, str]:
     """A panel for wet, float, each scheme and each error, by title; all in the same colours."""
     shown = audio.loudest(SPECTROGRAM_SECONDS)
-    panels = {"wet (pedal)": shown.wet, "float model": shown.float_wet,
-              "error of the float model": shown.float_wet - shown.wet}
+    panels = {"float model": shown.float_wet}
+    if shown.wet is not None:
+        panels = {"wet (pedal)": shown.wet, **panels, "error of the float model": shown.float_wet - shown.wet}
     for name, track in shown.schemes.items():
         panels |= {name: track, f"error of {name}": track - shown.float_wet}
     return {title: _spectrogram(title, track, audio.sample_rate_hz) for title, track in panels.items()}
@@ -69,8 +70,14 @@ def budget_figures(rows: dict[str, dict[str, Any]]) -> dict[str, str]:
     return {name: _budget(name, row["error_budget"]) for name, row in rows.items() if row.get("error_budget")}
 
 
-def _colour(index: int) -> str:
-    return GREY if index == 0 else COLOURS[(index - 1) % len(COLOURS)]
+def _colour(label: str, index: int) -> str:
+    """Grey for the float model; schemes have the colours that they have in all pictures, counted from 0."""
+    return GREY if label == _FLOAT_LABEL else COLOURS[index % len(COLOURS)]
+
+
+def _numbered(series: Mapping[str, Any]) -> Iterator[tuple[int, str, Any]]:
+    """Series with their number among the schemes; the float model, which comes first, has −1."""
+    return ((index - (_FLOAT_LABEL in series), label, rows) for index, (label, rows) in enumerate(series.items()))
 
 
 def _lines(name: str, series: dict[str, list[Row]], key: str, unit: str,
@@ -79,9 +86,10 @@ def _lines(name: str, series: dict[str, list[Row]], key: str, unit: str,
         panel = figure.subplots()
         if ticks is not None:
             panel.set_xticks(ticks)
-        for index, (label, rows) in enumerate(series.items()):
+        for index, label, rows in _numbered(series):
             panel.plot([row[key] for row in rows], [_drawn(row["esr"]) for row in rows], label=label, linewidth=1.3,
-                       color=_colour(index), linestyle=":" if index == 0 else "-", marker="." if len(rows) < 20 else "")
+                       color=_colour(label, index), linestyle="-" if index >= 0 else ":",
+                       marker="." if len(rows) < 20 else "")
         _finish(panel, unit)
         figure.legend(*panel.get_legend_handles_labels(), loc="outside lower center", ncols=3)
 
@@ -91,10 +99,10 @@ def _lines(name: str, series: dict[str, list[Row]], key: str, unit: str,
 def _bars(bands: dict[str, dict[str, float | None]]) -> str:
     def draw(figure: Any) -> None:
         panel, width = figure.subplots(), 0.8 / len(bands)
-        for index, (label, ratios) in enumerate(bands.items()):
-            places = np.arange(len(ratios)) + (index - (len(bands) - 1) / 2) * width
+        for place, (index, label, ratios) in enumerate(_numbered(bands)):
+            places = np.arange(len(ratios)) + (place - (len(bands) - 1) / 2) * width
             panel.bar(places, [_drawn(ratio) for ratio in ratios.values()], width * 0.9, label=label,
-                      color=_colour(index))
+                      color=_colour(label, index))
         panel.set_xticks(range(len(BAND_EDGES_KHZ) - 1),
                          [f"{low}–{high}" for low, high in pairwise(BAND_EDGES_KHZ)])
         _finish(panel, "kHz")

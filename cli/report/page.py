@@ -48,7 +48,7 @@ def write_page(path: Path, report: dict[str, Any], audio: ReportAudio, probed: P
         script_hash=_sha256(script), curves=curve_figures(audio), spectrograms=spectrogram_figures(audio),
         scale=scale_figure(), budgets=budget_figures(report["schemes"]),
         worst=max(report["schemes"], key=lambda name: report["schemes"][name]["esr_float"]),
-        seconds=len(excerpt.wet) / audio.sample_rate_hz,
+        reference="float" if audio.wet is None else "wet", seconds=len(excerpt.reference) / audio.sample_rate_hz,
         sounds={"rate": audio.sample_rate_hz, "tracks": [
             {"id": track.id, "gain": track.gain, "flac": flac_base64(track.samples, audio.sample_rate_hz)}
             for track in tracks]},

@@ -1,0 +1,92 @@
+"""Converting a network that has no recordings: calibrated on a guitar alone, held against the float model alone."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from capture_files import guitarml_json, write
+from neuralpedal.cli.convert_command import built_in_guitar
+from neuralpedal.contract.audio import write_recording
+from neuralpedal.contract.errors import RecordingError
+from neuralpedal.contract.tflite_file import read_manifest
+from neuralpedal.convert.source import read_source
+from neuralpedal.train.importing.capture import ImportOptions
+from neuralpedal.train.importing.imported_run import import_file
+from signals import RATE_HZ, plucks
+
+Cli = Callable[..., tuple[int, str, str]]
+FAST = ("--rounding", "nearest", "--seconds", "0.1")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An imported LSTM."""
+    folder = tmp_path_factory.mktemp("imported")
+    import_file(write(folder / "amp.json", guitarml_json("LSTM", 4)), folder / "amp", ImportOptions())
+    return folder / "amp"
+
+
+@pytest.fixture
+def dry(tmp_path: Path) -> Path:
+    """Four seconds of something like a guitar."""
+    write_recording(tmp_path / "dry.wav", plucks(4.0), RATE_HZ)
+    return tmp_path / "dry.wav"
+
+
+def test_dry_audio_alone_calibrates_and_measures_in_different_parts(run: Path, dry: Path) -> None:
+    source = read_source(run, dry)
+    np.testing.assert_array_equal(source.calibration, plucks(4.0)[: 3 * RATE_HZ])
+    np.testing.assert_array_equal(source.take.measured(source.take.dry), plucks(4.0)[3 * RATE_HZ :])
+    assert source.take.warm_up_samples == RATE_HZ // 2 and source.take.wet is None and source.calibration_wet is None
+    assert source.provenance["imported_format"] == "guitarml" and len(source.provenance["dry_sha256"]) == 64
+
+
+def test_files_of_an_imported_network_are_held_against_the_float_model(run: Path, dry: Path, tmp_path: Path,
+                                                                       cli: Cli) -> None:
+    code, text, _ = cli("convert", run, "--out", tmp_path / "pedals", "--dry", dry, "--schemes", "w8", *FAST, "--json")
+    report = json.loads(text)
+    assert code == 0 and report["esr_float_model_wet"] is None and report["measured_seconds"] == 1.0
+    row, manifest = report["schemes"]["w8"], read_manifest(tmp_path / "pedals" / "amp.w8.tflite")
+    assert row["esr_wet"] is None and 0.0 < row["esr_float"] < 1e-3
+    assert (manifest.esr_wet, manifest.esr_float) == (None, row["esr_float"])
+    page = (tmp_path / "pedals" / "report.html").read_text()
+    assert "There is no recording of the pedal" in page and "wet (pedal)" not in page and "error of w8" in page
+    assert "float model / pedal" not in page and '"id": "float"' in page
+
+
+def test_without_any_audio_the_built_in_guitar_plays_and_that_is_said(
+    run: Path, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("neuralpedal.cli.convert_command.GUITAR_SECONDS", 4.0)
+    built_in_guitar.cache_clear()
+    code, text, err = cli("convert", run, "--out", tmp_path / "pedals", "--schemes", "float32", *FAST, "--no-report")
+    report = json.loads((tmp_path / "pedals" / "report.json").read_text())
+    assert code == 0 and "4 s of the built-in guitar" in err and "–" in text
+    assert report["measured_on"].startswith("last quarter of built-in guitar")
+    assert report["provenance"]["dry"] == "built-in guitar" and report["schemes"]["float32"]["esr_float"] < 1e-9
+
+
+@pytest.mark.parametrize(("seconds", "silent_from_s", "said"), [
+    (1.0, 1.0, "0.25 s in its last quarter"), (4.0, 3.0, "1 s in its last quarter, and silent"),
+])
+def test_dry_audio_that_is_too_short_or_falls_silent_is_refused(seconds: float, silent_from_s: float, said: str,
+                                                                run: Path, tmp_path: Path) -> None:
+    samples = plucks(seconds)
+    samples[round(silent_from_s * RATE_HZ) :] = 0.0
+    write_recording(tmp_path / "dry.wav", samples, RATE_HZ)
+    with pytest.raises(RecordingError, match=f"dry.wav: {said}"):
+        read_source(run, tmp_path / "dry.wav")
+
+
+def test_dry_audio_of_another_rate_is_refused(run: Path, tmp_path: Path) -> None:
+    write_recording(tmp_path / "dry.wav", plucks(2.0), 44100)
+    with pytest.raises(RecordingError, match=r"dry.wav: 44100 Hz, but the model was trained at 48000 Hz"):
+        read_source(run, tmp_path / "dry.wav")
+
+
+def test_a_bare_model_says_that_it_needs_audio(run: Path) -> None:
+    with pytest.raises(RecordingError, match="add --dry, and --wet to measure against the pedal"):
+        read_source(run / "model.keras", guitar=lambda rate_hz: plucks(4.0))
