@@ -32,7 +32,7 @@ def import_file(path: Path, out: Path, options: ImportOptions, overwrite: bool =
     if run.is_run() and not overwrite:
         raise OutputError(f"{run.path}: holds a run already; replace it with --overwrite, or choose another --out")
     capture, golden_error = check_golden(read_capture(path, options), options.force)
-    content = _training(capture, golden_error)
+    content = _training(capture, golden_error, options)
     make_folder(run.path)
     for stale in (run.training, run.recipe, run.checkpoint, run.picture):
         stale.unlink(missing_ok=True)
@@ -44,7 +44,12 @@ def import_file(path: Path, out: Path, options: ImportOptions, overwrite: bool =
     return content
 
 
-def _training(capture: Capture, golden_error: float | None) -> dict[str, Any]:
+def asked(options: ImportOptions) -> dict[str, Any]:
+    """The options as training.json keeps them."""
+    return {"sample_rate_hz": options.sample_rate_hz, "knobs": options.knobs, "force": options.force}
+
+
+def _training(capture: Capture, golden_error: float | None, options: ImportOptions) -> dict[str, Any]:
     effect, remarks = measure_initial_state(capture), list(capture.remarks)
     if effect is not None:
         remarks.append(effect.said())
@@ -59,8 +64,8 @@ def _training(capture: Capture, golden_error: float | None) -> dict[str, Any]:
         "num_parameters": spec.num_parameters,
         "imported": {
             "file": str(capture.path.resolve()), "sha256": file_digest(capture.path), "format": capture.kind,
-            "architecture": capture.architecture, "metadata": _bounded(capture.metadata), "knobs": capture.knobs,
-            "output_gain_db": capture.output_gain_db,
+            "architecture": capture.architecture, "asked": asked(options),
+            "metadata": _bounded(capture.metadata), "knobs": capture.knobs, "output_gain_db": capture.output_gain_db,
             "initial_state": [[array.tolist() for array in layer] for layer in capture.initial_state or ()] or None,
             "initial_state_effect": None if effect is None else
             {"largest": effect.largest, "settled_after_s": effect.settled_after_s},
