@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -15,6 +15,7 @@ from neuralpedal.cli.live_log import LiveLog
 from neuralpedal.cli.live_view import LiveView, xrun_text
 from neuralpedal.contract.errors import AudioDeviceError
 from neuralpedal.device.audio_device import AudioStream
+from neuralpedal.device.engine import Engine
 from neuralpedal.device.pedal import Pedal
 
 _TURN_S, _ROW_S = 0.1, 1.0
@@ -27,18 +28,22 @@ _SWITCH_INTERVAL_S = 1e-4
 class LiveSession:
     """One stream and its pedal.
 
+    SIGUSR1 plays the next model, SIGUSR2 bypasses or does so no more: scripts and footswitches can send these.
+
     Args:
         seconds: how long to play; None: until SIGINT or SIGTERM.
+        engines: what SIGUSR1 goes through, the pedal's first; nothing else may play them.
 
     Attributes:
         view: what is drawn, if anything.
     """
 
     def __init__(self, pedal: Pedal, stream: AudioStream, seconds: float | None = None,
-                 log: LiveLog | None = None) -> None:
+                 log: LiveLog | None = None, engines: Sequence[Engine] = ()) -> None:
         self.view: LiveView | None = None
         self._pedal, self._stream, self._seconds, self._log = pedal, stream, seconds, log
-        self._stopping = False
+        self._engines, self._place = engines, 0
+        self._stopping, self._presses, self._answered = False, 0, 0
         self._second = pedal.meter.read()
         self._levels = self._second
         self._overloads, self._played_s = 0, 0.0
@@ -50,7 +55,9 @@ class LiveSession:
             AudioDeviceError: the card is gone, or gives no blocks any more.
         """
         try:
-            with _signals(self._stop), _quick_threads():
+            handlers = {signal.SIGINT: self._stop, signal.SIGTERM: self._stop, signal.SIGUSR1: self._press_next,
+                        signal.SIGUSR2: self._toggle_bypass}
+            with _signals(handlers), _quick_threads():
                 self._stream.start()
                 self._watch()
                 self._fade_out()
@@ -69,6 +76,20 @@ class LiveSession:
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
 
+    def _press_next(self, _number: int, _frame: FrameType | None) -> None:
+        self._presses += 1
+
+    def _toggle_bypass(self, _number: int, _frame: FrameType | None) -> None:
+        self._pedal.bypassed = not self._pedal.bypassed
+
+    def _play_next(self) -> None:
+        """One press at a time, when the change before is over."""
+        if self._answered < self._presses and len(self._engines) > 1:
+            place = (self._place + 1) % len(self._engines)
+            if self._pedal.switch_to(self._engines[place]):
+                self._place = place
+                self._answered += 1
+
     def _watch(self) -> None:
         begun = self._row_s = seen_s = time.monotonic()
         seen = 0
@@ -83,6 +104,7 @@ class LiveSession:
             self._played_s = now - begun
             self._tell(self._played_s, now)
             self._pedal.tend()
+            self._play_next()
             if self._seconds is not None and now - begun >= self._seconds:
                 return
 
@@ -100,14 +122,14 @@ class LiveSession:
             why = "failed" if guard.failed else f"was late {guard.limit} times in a row"
             warn(f"{seconds:.1f} s: the engine {why}; the clean guitar plays until it works again")
         if self.view:
-            self.view.show(seconds, self._levels, self._second, self._state()["state"])
+            self.view.show(seconds, self._levels, self._second, "{state}, {model}".format(**self._state()))
 
     def _state(self) -> dict[str, Any]:
         pedal = self._pedal
         state = "bypassed" if pedal.bypassed else "playing"
         if not pedal.guard.trusted:
             state = "clean: engine failed" if pedal.guard.failed else "clean: overload"
-        return {"state": state, "overloads": pedal.guard.overloads}
+        return {"state": state, "overloads": pedal.guard.overloads, "model": pedal.engine.manifest.name}
 
     def _fade_out(self) -> None:
         self._pedal.muted = True
@@ -119,15 +141,15 @@ class LiveSession:
 
 
 @contextmanager
-def _signals(handler: Any) -> Iterator[None]:
-    """SIGINT and SIGTERM end the music; a process that ignores them goes on doing so."""
+def _signals(handlers: dict[signal.Signals, Any]) -> Iterator[None]:
+    """Handlers for a while; a process that ignores a signal goes on doing so."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    kept = {number: signal.getsignal(number) for number in handlers}
     for number, old in kept.items():
         if old is not signal.SIG_IGN:
-            signal.signal(number, handler)
+            signal.signal(number, handlers[number])
     try:
         yield
     finally:

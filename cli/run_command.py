@@ -11,13 +11,14 @@ from neuralpedal.cli.console import note, print_json, print_table, stderr
 
 if TYPE_CHECKING:
     from neuralpedal.device.audio_device import AudioDevice, AudioStream, AudioSystem, StreamFormat
+    from neuralpedal.device.engine import Engine
     from neuralpedal.device.pedal import Pedal, PedalSettings
 
 _ENGINES = ("auto", "native", "litert")
 
 
 @click.command("run")
-@click.argument("model", type=click.Path(path_type=Path), required=False)
+@click.argument("models", metavar="MODEL...", type=click.Path(path_type=Path), nargs=-1)
 @click.option("--list", "list_devices", is_flag=True, help="Show the sound cards and end.")
 @click.option("--json", "as_json", is_flag=True, help="With --list: print JSON.")
 @click.option("--device", help="Index, name or part of the name of a sound card.  [default: the system's]")
@@ -35,23 +36,24 @@ _ENGINES = ("auto", "native", "litert")
 @click.option("--seconds", type=float, help="End after so many.  [default: at Ctrl-C or SIGTERM]")
 @click.option("--headless", is_flag=True, help="No live view; as where stderr is no terminal.")
 @click.option("--log", type=click.Path(path_type=Path), help="Append one JSON row a second to this file.")
-def command(model: Path | None, list_devices: bool, as_json: bool, device: str | None, input_channel: int, block: int,
-            rate: int | None, input_gain: float, output_gain: float, bypass: bool, engine: str,
+def command(models: tuple[Path, ...], list_devices: bool, as_json: bool, device: str | None, input_channel: int,
+            block: int, rate: int | None, input_gain: float, output_gain: float, bypass: bool, engine: str,
             late_blocks: int | None, seconds: float | None, headless: bool, log: Path | None) -> None:
-    """Play the guitar through MODEL (a .tflite), from a sound card and back to it, until Ctrl-C.
+    """Play the guitar through the first MODEL (a .tflite), from a sound card and back to it, until Ctrl-C.
 
-    An engine that cannot keep up is taken out, and the clean guitar heard, until it can.
+    SIGUSR1 changes to the next model, SIGUSR2 bypasses. An engine that cannot keep up is taken out, and the clean
+    guitar heard, until it can.
 
     \b
     Examples:
       neuralpedal run --list
       neuralpedal run sd1-pedal/sd1.w8.tflite --device hifiberry --block 64
-      neuralpedal run sd1-pedal/sd1.w8.tflite --headless --log pedal.jsonl
+      neuralpedal run sd1.w8.tflite fuzz.w8.tflite --headless --log pedal.jsonl
     """
     if list_devices:
         _print_devices(as_json)
         return
-    if model is None:
+    if not models:
         raise click.UsageError("no MODEL given; `neuralpedal run --list` shows the sound cards")
     if seconds is not None and not seconds > 0.0:
         raise click.BadParameter(f"{seconds}: wanted more than 0", param_hint="--seconds")
@@ -61,37 +63,47 @@ def command(model: Path | None, list_devices: bool, as_json: bool, device: str |
     from neuralpedal.device.audio_device import AudioSystem, StreamFormat
     from neuralpedal.device.pedal import PedalSettings
 
-    pedal = _open_pedal(model, engine, block, rate, PedalSettings(input_gain, output_gain, bypass),
-                        late_blocks)
+    engines = [_open_engine(model, engine, block, rate) for model in models]
+    pedal = _assemble(engines, PedalSettings(input_gain, output_gain, bypass), late_blocks)
     form = StreamFormat(pedal.engine.sample_rate_hz, block, input_channel)
     with ExitStack() as stack:
         rows = stack.enter_context(LiveLog(log)) if log else None
         audio = stack.enter_context(AudioSystem())
         card = audio.choose(device)
         stream = _open_stream(audio, card, form, pedal)
-        title = (f"{model.name}, {pedal.engine.description}; {card.name} ({card.host_api}), {form.sample_rate_hz} Hz, "
-                 f"blocks of {block}, {stream.latency_ms:.1f} ms in the driver")
+        title = (f"{models[0].name}, {pedal.engine.description}; {card.name} ({card.host_api}), "
+                 f"{form.sample_rate_hz} Hz, blocks of {block}, {stream.latency_ms:.1f} ms in the driver")
         note(f"playing {title}; Ctrl-C ends it")
-        session = LiveSession(pedal, stream, seconds, log=rows)
+        session = LiveSession(pedal, stream, seconds, rows, engines)
         if not headless and stderr.is_terminal:
             session.view = stack.enter_context(LiveView(title))
         session.play()
     note(session.summary())
 
 
-def _open_pedal(model: Path, engine: str, block: int, rate: int | None, settings: "PedalSettings",
-                late_blocks: int | None) -> "Pedal":
+def _open_engine(model: Path, engine: str, block: int, rate: int | None) -> "Engine":
     from neuralpedal.cli.tflite_player import open_tflite
     from neuralpedal.contract.errors import SpecError
-    from neuralpedal.device.overload_guard import OverloadGuard
-    from neuralpedal.device.pedal import Pedal
 
     opened = open_tflite(model, engine, block)
     if rate not in (None, opened.sample_rate_hz):
         raise SpecError(f"--rate {rate}: {model} was trained at {opened.sample_rate_hz} Hz and plays rightly at no "
                         f"other rate; leave --rate out, or train a model at {rate} Hz")
-    opened.prewarm()
-    return Pedal(opened, settings, OverloadGuard(block, opened.sample_rate_hz, late_blocks))
+    return opened
+
+
+def _assemble(engines: list["Engine"], settings: "PedalSettings", late_blocks: int | None) -> "Pedal":
+    from neuralpedal.contract.errors import SpecError
+    from neuralpedal.device.overload_guard import OverloadGuard
+    from neuralpedal.device.pedal import Pedal
+
+    first = engines[0]
+    for other in engines:
+        if other.sample_rate_hz != first.sample_rate_hz:
+            raise SpecError(f"{other.manifest.name} plays at {other.sample_rate_hz} Hz, {first.manifest.name} at "
+                            f"{first.sample_rate_hz} Hz; choose models of one sample rate")
+    first.prewarm()
+    return Pedal(first, settings, OverloadGuard(first.block_size, first.sample_rate_hz, late_blocks))
 
 
 def _open_stream(audio: "AudioSystem", card: "AudioDevice", form: "StreamFormat", pedal: "Pedal") -> "AudioStream":

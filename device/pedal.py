@@ -65,8 +65,10 @@ class Pedal:
         self._mix = Ramp(0.0 if settings.bypassed else 1.0, size)
         self._loudness = Ramp(0.0, size)
         self._fade, self._escape = (max(1, round(seconds * rate_hz)) for seconds in (FADE_S, _ESCAPE_S))
-        self._driven, self._magnitude, self._silence = (np.zeros(size, np.float32) for _ in range(3))
+        self._driven, self._magnitude, self._silence, self._other = (np.zeros(size, np.float32) for _ in range(4))
         self._engine_rests = False
+        self._incoming: Engine | None = None
+        self._change = Ramp(0.0, size)
 
     def set_input_gain_db(self, gain_db: float) -> None:
         """In front of the engine. Raises SpecError."""
@@ -78,8 +80,31 @@ class Pedal:
 
     @property
     def engine(self) -> Engine:
-        """What plays."""
+        """What plays; during a change, what played before."""
         return self._engine
+
+    def switch_to(self, engine: Engine) -> bool:
+        """Change to another engine with a crossfade, after a prewarm on the calling thread. Not real-time safe.
+
+        Args:
+            engine: must not be playing; from now on only this pedal may play it.
+
+        Returns:
+            False if the change before is not over yet: nothing is done then.
+
+        Raises:
+            SpecError: its blocks or its sample rate are others.
+        """
+        wanted, found = ((which.block_size, which.sample_rate_hz) for which in (self._engine, engine))
+        if wanted != found:
+            raise SpecError(f"{engine.manifest.name}: blocks of {found[0]} at {found[1]} Hz, but the pedal plays "
+                            f"blocks of {wanted[0]} at {wanted[1]} Hz; choose models of one sample rate")
+        if self._incoming is not None:
+            return False
+        engine.reset()
+        engine.prewarm()
+        self._incoming = engine
+        return True
 
     @property
     def is_silent(self) -> bool:
@@ -122,6 +147,9 @@ class Pedal:
         played = trusted or mix is not None
         if played:
             played = self._play_engine(self._drive(dry), wet)
+        elif self._incoming is not None:
+            # Nothing of the engine is heard: no crossfade is needed.
+            self._exchange(self._incoming)
         # From here on another thread may have the engine.
         self._engine_rests = not played and not trusted
         self._output_ramp.aim(self._output_factor, self._fade)
@@ -148,16 +176,41 @@ class Pedal:
         if self.guard.failed:
             wet[...] = 0.0
             return False
-        try:
-            self._engine.process(dry, wet)
-            sound = self._peak(wet) < _SANE_PEAK
-        except ENGINE_FAILURES:
-            sound = False
+        sound = self._is_sound(self._engine, dry, wet)
+        incoming = self._incoming
+        if incoming is not None and sound:
+            sound = self._is_sound(incoming, dry, self._other)
+            self._blend_in(incoming, wet)
         if not sound:
             self.meter.faults += 1
             self.guard.note_failure()
             wet[...] = 0.0
         return sound
+
+    def _is_sound(self, engine: Engine, dry: Block, wet: Block) -> bool:
+        """Play ``dry``: whether the answer may be heard."""
+        try:
+            engine.process(dry, wet)
+        except ENGINE_FAILURES:
+            return False
+        return self._peak(wet) < _SANE_PEAK
+
+    def _blend_in(self, incoming: Engine, wet: Block) -> None:
+        """``wet`` goes over into what ``incoming`` played."""
+        self._change.aim(1.0, self._fade)
+        factors = self._change.advance()
+        if factors is not None:
+            np.subtract(self._other, wet, out=self._other)
+            np.multiply(self._other, factors, out=self._other)
+            np.add(wet, self._other, out=wet)
+        if self._change.value == 1.0:
+            self._exchange(incoming)
+
+    def _exchange(self, incoming: Engine) -> None:
+        self._engine = incoming
+        self._change.jump(0.0)
+        # Last: another thread may send the next engine from here on.
+        self._incoming = None
 
     def _peak(self, block: Block) -> float:
         np.abs(block, out=self._magnitude)

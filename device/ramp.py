@@ -34,6 +34,10 @@ class Ramp:
             self._goal, self._left = goal, samples
             self._step = (goal - self.value) / samples
 
+    def jump(self, value: float) -> None:
+        """Stand at ``value`` at once. Real-time safe."""
+        self.value, self._goal, self._left = value, value, 0
+
     def advance(self) -> Factors | None:
         """The factors (block_size,) of the next block, valid until the next call; None if all of them are ``value``.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jack_rig import JackServer, need_audio, playing, rendered_after_silence
+from jack_rig import JackServer, need_audio, playing, rendered_after_silence, wait_until
 from neuralpedal.cli.tflite_player import open_tflite
 from signals import RATE_HZ, plucks
 
@@ -110,8 +110,25 @@ def test_the_live_view_is_drawn_in_a_terminal(jack_server: JackServer):
     finally:
         os.close(ours)
         assert process.wait(30) == 0
-    for words in ("input", "output", "p50", "of 1333 µs", "at p99", "xruns", "playing, 1 s", "played 1."):
+    for words in ("input", "output", "p50", "of 1333 µs", "at p99", "xruns", "playing, ", ", 1 s", "played 1."):
         assert words in shown.decode()
+
+
+def test_several_models_are_opened_and_a_signal_changes_to_the_next(jack_server: JackServer, tmp_path):
+    log, names = tmp_path / "pedal.jsonl", ("lstm-1x4-skip.w8", "lstm-2x3.float32")
+    models = [tmp_path / f"{name}.tflite" for name in names]
+    for name, model in zip(names, models, strict=True):
+        model.write_bytes((GOLDEN / f"{name}.tflite").read_bytes())
+
+    def rows() -> list[dict]:
+        return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+    with running(jack_server, *models, "--engine", "litert", "--headless", "--log", log) as process:
+        wait_until(lambda: len(rows()) > 0, "the first row")
+        process.send_signal(signal.SIGUSR1)
+        wait_until(lambda: rows()[-1]["model"] != rows()[0]["model"], "the other model")
+        end(process)
+    assert all(row["faults"] == 0 for row in rows())
 
 
 def test_a_jack_server_that_dies_is_an_error_and_not_silence(jack_server: JackServer):

@@ -12,7 +12,7 @@ RATE_HZ = 48_000
 
 
 class ToyEngine(Engine):
-    """Soft clipping with inverted polarity: as far from the dry signal as a pedal gets.
+    """Soft clipping, with inverted polarity if not told otherwise: as far from the dry signal as a pedal gets.
 
     Attributes:
         busy_s: how long a block takes. answer: what it plays instead, if not None. error: what it raises, if not None.
@@ -21,9 +21,9 @@ class ToyEngine(Engine):
 
     description = "toy"
 
-    def __init__(self, block_size: int = 64) -> None:
-        self.manifest = Manifest(name="toy", scheme="float32", network=NetworkSpec(sample_rate_hz=RATE_HZ))
-        self.block_size = block_size
+    def __init__(self, block_size: int = 64, drive: float = -3.0, sample_rate_hz: int = RATE_HZ) -> None:
+        self.manifest = Manifest(name="toy", scheme="float32", network=NetworkSpec(sample_rate_hz=sample_rate_hz))
+        self.block_size, self._drive = block_size, drive
         self.busy_s, self.blocks = 0.0, 0
         self.answer: float | None = None
         self.error: Exception | None = None
@@ -34,7 +34,7 @@ class ToyEngine(Engine):
         self.blocks += 1
         if self.error is not None:
             raise self.error
-        np.multiply(dry, -3.0, out=wet)
+        np.multiply(dry, self._drive, out=wet)
         np.tanh(wet, out=wet)
         if self.answer is not None:
             wet[-1] = self.answer

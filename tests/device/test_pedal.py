@@ -153,6 +153,54 @@ def test_a_ramp_is_a_straight_line_to_its_goal_for_any_block_size_and_turns_roun
     assert len(np.flatnonzero(np.diff(line) < -1e-7)) >= FADE // 2 - size
 
 
+@pytest.mark.parametrize("size", [16, 64, 1024])
+def test_another_engine_comes_in_within_20_ms_after_its_prewarm_and_without_a_step(size):
+    dry = (0.3 * np.sin(2 * np.pi * 82.4 * np.arange(2 * RATE_HZ) / RATE_HZ)).astype(np.float32)
+    pedal, other = settled(size), ToyEngine(size, drive=2.0)
+    own = max(largest_step(np.tanh(drive * dry)) for drive in (3.0, 2.0))
+    at = 10_000 // size
+
+    def switch(index: int) -> None:
+        if index == at:
+            assert pedal.switch_to(other)
+            assert other.blocks == round(0.5 * RATE_HZ / size), "prewarmed before it is heard"
+            assert not pedal.switch_to(ToyEngine(size)), "one change after the other"
+
+    wet = play(pedal, dry, switch)
+    assert pedal.engine is other
+    np.testing.assert_allclose(wet[: at * size], -np.tanh(3.0 * dry[: at * size]), atol=1e-6)
+    changed = at * size + FADE
+    np.testing.assert_allclose(wet[changed:], np.tanh(2.0 * dry[changed : len(wet)]), atol=1e-6)
+    assert largest_step(wet) <= 1.01 * own
+    assert pedal.switch_to(ToyEngine(size))
+
+
+def test_an_engine_with_other_blocks_or_another_rate_is_refused():
+    pedal = settled(64)
+    for other in (ToyEngine(32), ToyEngine(64, sample_rate_hz=44_100)):
+        with pytest.raises(SpecError, match="but the pedal plays blocks of 64 at 48000 Hz"):
+            pedal.switch_to(other)
+
+
+def test_an_engine_that_fails_is_exchanged_for_one_that_works():
+    pedal, dry, other = settled(), plucks(0.2), ToyEngine(drive=2.0)
+    pedal.engine.error = RuntimeError("broken")
+    play(pedal, dry)
+    assert not pedal.guard.trusted and pedal.switch_to(other)
+    np.testing.assert_array_equal(play(pedal, dry), dry[: len(dry) // 64 * 64])
+    assert pedal.engine is other and pedal.guard.try_again(other)
+    np.testing.assert_allclose(play(pedal, dry)[FADE:], np.tanh(2.0 * dry[FADE : len(dry) // 64 * 64]), atol=1e-6)
+
+
+def test_an_incoming_engine_that_fails_leaves_the_clean_guitar():
+    pedal, dry, other = settled(), plucks(0.2), ToyEngine(drive=2.0)
+    pedal.switch_to(other)
+    other.error = RuntimeError("broken")
+    wet = play(pedal, dry)
+    assert np.all(np.isfinite(wet)) and pedal.meter.read().faults == 1
+    np.testing.assert_array_equal(wet[FADE:], dry[FADE : len(wet)])
+
+
 def test_the_input_is_left_as_it_was():
     pedal, dry = settled(input_gain_db=6.0), plucks(0.1)
     kept = dry.copy()
