@@ -29,7 +29,7 @@ class TimedEngine(ToyEngine):
         self._clock = clock
 
     def process(self, dry, wet):
-        super().process(dry, wet)
+        wet[...] = dry
         self._clock.now_s += self.busy_s
 
 
