@@ -20,7 +20,7 @@ from neuralpedal.convert.conversion import REPORT_NAME, convert
 from neuralpedal.convert.schemes import schemes_for
 from neuralpedal.convert.source import read_source
 from neuralpedal.train.importing.capture import ImportOptions
-from neuralpedal.train.importing.formats import SUFFIXES
+from neuralpedal.train.importing.formats import SAVED_MODEL, SUFFIXES
 from neuralpedal.train.importing.imported_run import OUTCOME, asked, import_file
 
 Row = dict[str, Any]
@@ -59,10 +59,10 @@ class Conversion:
 
 
 def find_items(paths: Sequence[Path], out: Path) -> list[Item]:
-    """All model files among ``paths`` and in their folders, each with a run folder of its own under ``out``.
+    """All model files and SavedModels among ``paths`` and in their folders, each with a run folder of its own.
 
-    Runs lie as the files do, under their names without suffix; where two would be one, the suffix is part of the name.
-    A single file becomes ``out`` itself.
+    Runs lie under ``out`` as the files do, under their names without suffix; where two would be one, the suffix is
+    part of the name. A single file becomes ``out`` itself.
 
     Raises:
         ModelFileError: a folder without any model file. SpecError: two files that would be one run.
@@ -71,8 +71,7 @@ def find_items(paths: Sequence[Path], out: Path) -> list[Item]:
         return [Item(paths[0], out)]
     found: list[tuple[Path, Path]] = []
     for path in paths:
-        inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file()
-                        and out.resolve() not in file.resolve().parents) if path.is_dir() else [path]
+        inside = [file for file in _models_in(path) if out.resolve() not in file.resolve().parents]
         if not inside:
             raise ModelFileError(f"{path}: holds no model file ({', '.join(SUFFIXES)})")
         found += [(file, out / (file.relative_to(path) if path.is_dir() else file.name)) for file in inside]
@@ -87,6 +86,13 @@ def find_items(paths: Sequence[Path], out: Path) -> list[Item]:
                             "that holds both")
         runs[run] = file
     return [Item(file, run) for run, file in runs.items()]
+
+
+def _models_in(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    return sorted(file.parent if file.name == SAVED_MODEL else file for file in path.rglob("*") if file.is_file()
+                  and (file.suffix.lower() in SUFFIXES or file.name == SAVED_MODEL))
 
 
 def process(item: Item, options: ImportOptions, overwrite: bool, conversion: Conversion | None, told: Told) -> Row:

@@ -126,6 +126,14 @@ def test_a_library_converts_and_goes_on_where_it_stopped(captures: Path, tmp_pat
     assert "convert cannot write this family yet" in gru["conversion_reason"]
 
 
+def test_a_saved_model_is_named_and_told_what_to_do_with_it(captures: Path, tmp_path: Path, cli: Cli) -> None:
+    (captures / "blog" / "amp").mkdir(parents=True)
+    (captures / "blog" / "amp" / "saved_model.pb").write_bytes(b"")
+    for place in (captures, captures / "blog" / "amp"):
+        code, text, _ = cli("import", place, "--out", tmp_path / "library", "--json")
+        assert code == 1 and rows_of(text)["amp"]["reason"].startswith("a TensorFlow SavedModel, which cannot be")
+
+
 def test_schemes_without_convert_are_wrong_usage(captures: Path, tmp_path: Path, cli: Cli) -> None:
     code, _, err = cli("import", captures, "--out", tmp_path / "library", "--schemes", "w8")
     assert code == 2 and "are for --convert" in err

@@ -15,6 +15,9 @@ from neuralpedal.train.importing.rtneural import is_rtneural, read_rtneural
 SUFFIXES = (".nam", ".json", ".aidax", ".npz", ".keras", ".h5", ".hdf5")
 """Of files that a folder is searched for."""
 
+SAVED_MODEL = "saved_model.pb"
+"""In a folder that TensorFlow saved a model as."""
+
 _KERAS = (".keras", ".h5", ".hdf5")
 _JSON: tuple[tuple[Callable[[JsonNode], bool], Callable[[JsonNode, ImportOptions], Capture]], ...] = (
     (is_nam, read_nam), (is_guitarml, read_guitarml), (is_rtneural, read_rtneural),
@@ -29,6 +32,9 @@ def read_capture(path: Path, options: ImportOptions) -> Capture:
         SpecError: a network with knobs, one of which has no setting.
     """
     path = Path(path)
+    if (path / SAVED_MODEL).is_file():
+        raise ModelFileError(f"{path}: a TensorFlow SavedModel, which cannot be imported yet; open it in the Keras "
+                             "that wrote it and save it as .h5")
     if path.suffix.lower() in _KERAS:
         # Only who has a Keras file needs h5py.
         from neuralpedal.train.importing.keras_file import read_keras_file
