@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from neuralpedal.contract.errors import FirmwareError
@@ -21,7 +22,7 @@ from neuralpedal.firmware_bridge.code_generation import (
     model_source,
 )
 from neuralpedal.firmware_bridge.compiler import compiler_command, find_program, run_compiler
-from neuralpedal.firmware_bridge.kernel_race import EXACT_FLAGS, FLOAT_FLAGS, vector_kernels
+from neuralpedal.firmware_bridge.kernel_race import EXACT_FLAGS, FLOAT_FLAGS, SCHEDULED_FLAGS, vector_kernels
 from neuralpedal.firmware_bridge.project import runtime_text
 from neuralpedal.firmware_bridge.target import WARNING_FLAGS, load_target
 from neuralpedal.firmware_bridge.toolchain import Toolchain, find_toolchain
@@ -91,13 +92,13 @@ def _count_with_callgrind(program: Path, blocks: int) -> int:
     return int(found[1])
 
 
-def _count_with_qemu(program: Path, blocks: int) -> int:
+def _count_with_qemu(core: str, program: Path, blocks: int) -> int:
     """Single instructions as blocks of translation, each one line of the log."""
     qemu = find_program(["qemu-aarch64-static", "qemu-aarch64"], ["qemu-user-static"], "instruction counts")
     told = _run([qemu, "-help"])
     single = "-one-insn-per-tb" if "one-insn-per-tb" in told else "-singlestep"
     log = program.with_suffix(".log")
-    _run([qemu, "-cpu", "cortex-a72", single, "-d", "exec,nochain", "-D", str(log), str(program), str(blocks)])
+    _run([qemu, "-cpu", core, single, "-d", "exec,nochain", "-D", str(log), str(program), str(blocks)])
     with log.open("rb") as lines:
         count = sum(line.startswith(b"Trace ") for line in lines)
     log.unlink()
@@ -114,12 +115,16 @@ def _run(command: list[str]) -> str:
 _AVX2 = frozenset({"__AVX2__", "__FMA__"})
 HASWELL = Machine("haswell", "-march=haswell", _AVX2, (4, 36), lambda: compiler_command(load_target("host")),
                   _count_with_callgrind)
-CORTEX_A72 = Machine("cortex-a72", "-mcpu=cortex-a72", frozenset(), (1, 3),
-                     lambda: ["aarch64-linux-gnu-gcc", "-static"], _count_with_qemu)
+# Of a Pi Zero 2 and Pi 3, a Pi 4, a Pi 5.
+CORTEX_A53, CORTEX_A72, CORTEX_A76 = (
+    Machine(core, f"-mcpu={core}", frozenset(), (1, 3), lambda: ["aarch64-linux-gnu-gcc", "-static"],
+            partial(_count_with_qemu, core)) for core in ("cortex-a53", "cortex-a72", "cortex-a76"))
 
 KERNELS = (
     Kernel(HASWELL, "w8", False), Kernel(HASWELL, "w8", True), Kernel(HASWELL, "w8a16"), Kernel(HASWELL, "w8a8"),
+    Kernel(CORTEX_A53, "w8", False), Kernel(CORTEX_A53, "w8", True),
     Kernel(CORTEX_A72, "w8", False), Kernel(CORTEX_A72, "w8", True), Kernel(CORTEX_A72, "w8a16"),
+    Kernel(CORTEX_A76, "w8", False), Kernel(CORTEX_A76, "w8", True),
 )
 
 
@@ -168,6 +173,8 @@ def _compile(machine: Machine, file: TfliteFile, setting: VectorKernel | None, f
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     flags = FLOAT_FLAGS if code.arithmetic == "FLOAT" else EXACT_FLAGS
+    if setting and setting.scheduled:
+        flags = (*flags, *SCHEDULED_FLAGS)
     sources = sorted(name for name in texts if name.endswith(".c"))
     run_compiler([*machine.compiler(), *flags, machine.processor, *WARNING_FLAGS, *sources, "-o", "pedal"], folder)
     return folder / "pedal"

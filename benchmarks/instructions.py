@@ -1,10 +1,10 @@
 """Instructions per sample of the native kernels, beside those on record.
 
-    python benchmarks/instructions.py                 (two minutes; compares, exits 1 when one takes over 5 % more)
+    python benchmarks/instructions.py                 (four minutes; compares, exits 1 when one takes over 5 % more)
     python benchmarks/instructions.py --record        (after a change that is meant to stay)
 
 Unlike times, they are the same on every machine that has the same compiler: kernels are compiled for one processor each
-(Haswell, counted by callgrind; Cortex-A72 with NEON, counted in qemu), with random weights
+(Haswell, counted by callgrind; the cores of three Pis, with NEON, counted in qemu), with random weights
 from a seed. Of the settings of a vector kernel that would race on that processor, the one with the fewest instructions
 counts. Counts by another compiler, or another major version of it, are printed and not compared.
 """
