@@ -49,6 +49,17 @@ def test_any_integer_network_in_c_equals_its_reference_in_every_bit(
     assert compile_pedal(model, folder, io, kernels, flags=("-O0",)).difference(trying_audio(400, seed)) == 0.0
 
 
+@pytest.mark.parametrize(("arithmetic", "size", "layers"), [(("w8a16", None), 16, 1), (("w8a16", None), 7, 2),
+                                                            (("w8a8", "litert"), 21, 1), (("w8a8", "tflm"), 33, 2),
+                                                            (("tflm16x8", None), 12, 2)])
+def test_sums_by_this_machines_vectors_are_the_same_to_the_bit(arithmetic: tuple[str, str | None], size: int,
+                                                               layers: int, tmp_path: Path) -> None:
+    scheme, kernels = arithmetic
+    model = write_pedal(tmp_path / "pedal.tflite", Wanted(scheme, size, layers, scale=1.5, seed=size))
+    compiled = compile_pedal(model, tmp_path / "c", "int16", kernels, flags=("-O2", "-march=native"))
+    assert compiled.difference(trying_audio(800, size)) == 0.0
+
+
 @pytest.mark.parametrize(("scheme", "right", "wrong"), [
     ("w8a16", "(high + (1 << 13)) >> 14", "(high + (1 << 13) - 1) >> 14"),
     ("w8a16", " + (INT64_C(1) << 30);", ";"),

@@ -1,4 +1,5 @@
-/* Products and sums that Armv7E-M and Armv8-M with DSP have instructions for, with portable C of the same bits.
+/* Products and sums that Armv7E-M and Armv8-M with DSP have instructions for (sums: AVX2 and NEON as well), with portable C
+ * of the same bits.
  *
  * PEDAL_PORTABLE forces the portable ones. Right shifts of negative numbers must be arithmetic, as they are in every
  * compiler for the targets; pedal_arithmetic_shift below fails to compile where they are not.
@@ -13,6 +14,16 @@
 #include <arm_acle.h>
 #else
 #define PEDAL_DSP 0
+#endif
+
+/* Sums alone have vectors where there are some. */
+#if defined(__AVX2__) && !defined(PEDAL_PORTABLE)
+#define PEDAL_SUMS_AVX2 1
+#include <immintrin.h>
+#include <string.h>
+#elif defined(__aarch64__) && defined(__ARM_NEON) && defined(__AARCH64EL__) && !defined(PEDAL_PORTABLE)
+#define PEDAL_SUMS_NEON 1
+#include <arm_neon.h>
 #endif
 
 /* Kernels are written once and made for their sizes by inlining. */
@@ -140,6 +151,33 @@ PEDAL_INLINE pedal_gates pedal_sum_gates(const int16_t *weights, const int16_t *
         sums.output = __smlad(w.first, s.first, sums.output);
         sums.output = __smlad(w.second, s.second, sums.output);
     }
+#elif PEDAL_SUMS_AVX2
+    /* Every gate has two lanes, of two states each. */
+    __m256i total = _mm256_setzero_si256();
+    for (int k = 0; k < count; k += 4, weights += 16) {
+        long long four;
+        memcpy(&four, states + k, sizeof four);
+        const __m256i w = _mm256_loadu_si256((const __m256i *)(const void *)weights);
+        total = _mm256_add_epi32(total, _mm256_madd_epi16(w, _mm256_set1_epi64x(four)));
+    }
+    total = _mm256_add_epi32(total, _mm256_shuffle_epi32(total, 0xB1));
+    sums.input += _mm256_extract_epi32(total, 0);
+    sums.forget += _mm256_extract_epi32(total, 2);
+    sums.candidate += _mm256_extract_epi32(total, 4);
+    sums.output += _mm256_extract_epi32(total, 6);
+#elif PEDAL_SUMS_NEON
+    int32x4_t input = vdupq_n_s32(0), forget = input, candidate = input, output = input;
+    for (int k = 0; k < count; k += 4, weights += 16) {
+        const int16x4_t state = vld1_s16(states + k);
+        input = vmlal_s16(input, vld1_s16(weights), state);
+        forget = vmlal_s16(forget, vld1_s16(weights + 4), state);
+        candidate = vmlal_s16(candidate, vld1_s16(weights + 8), state);
+        output = vmlal_s16(output, vld1_s16(weights + 12), state);
+    }
+    sums.input += vaddvq_s32(input);
+    sums.forget += vaddvq_s32(forget);
+    sums.candidate += vaddvq_s32(candidate);
+    sums.output += vaddvq_s32(output);
 #else
     for (int k = 0; k < count; k += 4, weights += 16)
         for (int n = 0; n < 4; n++) {
