@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -28,15 +29,20 @@ from signals import RATE_HZ
 from toy_engines import ToyEngine
 
 FADE = round(FADE_S * RATE_HZ)
+Step = tuple[int | Callable[[], bool], Callable[[], object]]
 
 
 class ThreadCard:
-    """Feeds a low tone to a pedal, a block now and then, and keeps what it answers."""
+    """Feeds a low tone to a pedal, a block now and then, and keeps what it answers.
+
+    ``steps`` are done between blocks, one after the other: each after so many more blocks, or once its question is
+    answered with yes. By the clock a busy machine would take them out of order.
+    """
 
     latency_ms = 3.0
 
-    def __init__(self, pedal: Pedal, pause_s: float = 1e-4) -> None:
-        self.pedal, self.pause_s = pedal, pause_s
+    def __init__(self, pedal: Pedal, steps: Sequence[Step] = ()) -> None:
+        self.pedal, self.steps = pedal, list(steps)
         self.wet: list[np.ndarray] = []
         self.is_active = self.is_open = True
         self.switch_interval_s = 0.0
@@ -52,13 +58,23 @@ class ThreadCard:
             self._thread.join()
 
     def _play(self) -> None:
-        block, wet = 0, np.empty(64, np.float32)
+        block, since, wet = 0, 0, np.empty(64, np.float32)
         while self.is_open:
             time_s = np.arange(block * 64, block * 64 + 64) / RATE_HZ
             self.pedal.process((0.3 * np.sin(2 * np.pi * 110.0 * time_s)).astype(np.float32), wet)
             self.wet.append(wet.copy())
             block += 1
-            time.sleep(self.pause_s)
+            if self.steps:
+                when, action = self.steps[0]
+                if when() if callable(when) else block - since >= when:
+                    del self.steps[0]
+                    since = block
+                    action()
+            time.sleep(1e-4)
+
+
+def _send(number: int) -> Callable[[], None]:
+    return lambda: os.kill(os.getpid(), number)
 
 
 @pytest.fixture
@@ -68,10 +84,8 @@ def pedal() -> Pedal:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, None])
 def test_the_end_is_a_fade_to_silence_before_the_card_is_closed(pedal, number):
-    card = ThreadCard(pedal)
-    session = LiveSession(pedal, card, None if number else 0.3)
-    if number:
-        threading.Timer(0.3, os.kill, (os.getpid(), number)).start()
+    card = ThreadCard(pedal, [(300, _send(number))] if number else ())
+    session = LiveSession(pedal, card, None if number else 0.9)
     before = signal.getsignal(signal.SIGTERM), sys.getswitchinterval()
     session.play()
     assert (signal.getsignal(signal.SIGTERM), sys.getswitchinterval()) == before
@@ -96,13 +110,20 @@ def test_a_card_that_is_gone_or_says_nothing_is_an_error_and_is_closed(pedal, mo
         LiveSession(pedal, dumb).play()
 
 
-def test_an_overload_is_said_logged_and_recovered_from(pedal, tmp_path, capfd):
+def test_an_overload_is_said_logged_and_recovered_from(tmp_path, capfd, monkeypatch):
     """2 ms of work in blocks of 1.33 ms: the clean guitar plays until the engine is quick again."""
-    card = ThreadCard(pedal)
+    monkeypatch.setattr("neuralpedal.device.overload_guard._FIRST_PAUSE_S", 1.8)
+    pedal = Pedal(ToyEngine(), guard=OverloadGuard(64, RATE_HZ, late_blocks=8))
     pedal.engine.busy_s = 0.002
-    threading.Timer(0.5, setattr, (pedal.engine, "busy_s", 0.0)).start()
-    with LiveLog(tmp_path / "log.jsonl") as log:
-        LiveSession(pedal, card, 2.6, log).play()
+    logged = tmp_path / "log.jsonl"
+    card = ThreadCard(pedal, [
+        (60, lambda: setattr(pedal.engine, "busy_s", 0.0)),
+        (lambda: pedal.guard.trusted, lambda: None),
+        (lambda: '"playing"' in logged.read_text(), lambda: None),
+        (200, _send(signal.SIGTERM)),
+    ])
+    with LiveLog(logged) as log:
+        LiveSession(pedal, card, None, log).play()
     said = capfd.readouterr().err
     assert "the engine was late 8 times in a row; the clean guitar plays until it works again" in " ".join(said.split())
     states = [json.loads(line)["state"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
@@ -133,13 +154,20 @@ def test_a_busy_engine_on_a_jack_server_is_taken_out_and_comes_back(jack_server:
 
 def test_sigusr1_plays_the_next_model_and_sigusr2_bypasses(pedal, tmp_path):
     first, second = pedal.engine, ToyEngine(drive=2.0)
-    card = ThreadCard(pedal)
-    for seconds, number in ((0.3, signal.SIGUSR1), (0.9, signal.SIGUSR2), (1.5, signal.SIGUSR2), (1.8, signal.SIGUSR1)):
-        threading.Timer(seconds, os.kill, (os.getpid(), number)).start()
-    with LiveLog(tmp_path / "log.jsonl") as log:
-        LiveSession(pedal, card, 2.4, log, [first, second]).play()
-    row = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[0])
-    assert (row["state"], row["model"]) == ("bypassed", "toy")
+    logged = tmp_path / "log.jsonl"
+    card = ThreadCard(pedal, [
+        (150, _send(signal.SIGUSR1)),
+        (lambda: pedal.engine is second, lambda: None),
+        (150, _send(signal.SIGUSR2)),
+        (lambda: '"bypassed"' in logged.read_text(), _send(signal.SIGUSR2)),
+        (150, _send(signal.SIGUSR1)),
+        (lambda: pedal.engine is first, lambda: None),
+        (150, _send(signal.SIGTERM)),
+    ])
+    with LiveLog(logged) as log:
+        LiveSession(pedal, card, None, log, [first, second]).play()
+    rows = [json.loads(line) for line in logged.read_text().splitlines()]
+    assert ("bypassed", "toy") in [(row["state"], row["model"]) for row in rows]
     wet = np.stack(card.wet)
     tone = 0.3 * np.sin(2 * np.pi * 110.0 * np.arange(wet.size) / RATE_HZ).reshape(wet.shape)
     wanted = {"first": -np.tanh(3.0 * tone), "second": np.tanh(2.0 * tone), "clean": tone}
