@@ -8,6 +8,7 @@ that mode: jackd 1.9.21 then answers nobody any more.
 import os
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ RATE_HZ = 48_000
 PERIOD = 64
 CLIENT = "PortAudio"
 _MOST_TRIED = 16
+_STUCK_S = 120.0
 
 
 def need_audio() -> None:
@@ -83,9 +85,17 @@ class JackServer:
                 self._process.wait(10)
             self._process = None
 
+    def kill(self) -> None:
+        """At once: calls of its clients that wait for it come back."""
+        if self._process:
+            self._process.kill()
+
     def _answers(self) -> bool:
         assert self._process and self._process.poll() is None, self._log.read_text(errors="replace")
-        return subprocess.run(["jack_lsp"], env=self.environment, capture_output=True).returncode == 0
+        try:
+            return subprocess.run(["jack_lsp"], env=self.environment, capture_output=True, timeout=5).returncode == 0
+        except subprocess.TimeoutExpired:
+            return False
 
 
 class Guitarist:
@@ -163,13 +173,19 @@ class Guitarist:
 
 @contextmanager
 def playing(server: JackServer) -> Iterator[Guitarist]:
-    """A guitarist who is plugged in."""
-    guitarist = Guitarist(server)
+    """A guitarist who is plugged in; a server that is stuck after so long is killed, and the test fails."""
+    watchdog = threading.Timer(_STUCK_S, server.kill)
+    watchdog.daemon = True
+    watchdog.start()
     try:
-        guitarist.plug_in()
-        yield guitarist
+        guitarist = Guitarist(server)
+        try:
+            guitarist.plug_in()
+            yield guitarist
+        finally:
+            guitarist.close()
     finally:
-        guitarist.close()
+        watchdog.cancel()
 
 
 def rendered_after_silence(engine: Engine, track: NDArray[np.float32], played: NDArray[np.float32],
