@@ -12,18 +12,10 @@ from pathlib import Path
 
 from neuralpedal.contract.errors import FirmwareError
 from neuralpedal.contract.tflite_file import TfliteFile
-from neuralpedal.firmware_bridge.code_generation import (
-    MODEL_HEADER,
-    MODEL_SOURCE,
-    SHARED_RUNTIME_FILES,
-    CodeRequest,
-    generate_code,
-    model_header,
-    model_source,
-)
+from neuralpedal.firmware_bridge.c_sources import c_sources
+from neuralpedal.firmware_bridge.code_generation import CodeRequest
 from neuralpedal.firmware_bridge.compiler import compiler_command, find_program, run_compiler
-from neuralpedal.firmware_bridge.kernel_race import EXACT_FLAGS, FLOAT_FLAGS, SCHEDULED_FLAGS, vector_kernels
-from neuralpedal.firmware_bridge.project import runtime_text
+from neuralpedal.firmware_bridge.kernel_race import compiler_flags, vector_kernels
 from neuralpedal.firmware_bridge.target import WARNING_FLAGS, load_target
 from neuralpedal.firmware_bridge.toolchain import Toolchain, find_toolchain
 from neuralpedal.firmware_bridge.vector_code import VectorKernel
@@ -165,16 +157,8 @@ def instructions_per_sample(kernel: Kernel, num_layers: int, hidden_size: int) -
 
 
 def _compile(machine: Machine, file: TfliteFile, setting: VectorKernel | None, folder: Path) -> Path:
-    request = CodeRequest("float", None, "pedal", "(counted)", setting)
-    code = generate_code(file, request)
-    texts = {name: runtime_text(name) for name in (*SHARED_RUNTIME_FILES, *code.runtime_files)}
-    texts[MODEL_HEADER], texts[MODEL_SOURCE] = model_header(file, code, request), model_source(code, request)
-    texts[_DRIVER] = Path(__file__).with_name(_DRIVER).read_text(encoding="utf-8")
-    for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    flags = FLOAT_FLAGS if code.arithmetic == "FLOAT" else EXACT_FLAGS
-    if setting and setting.scheduled:
-        flags = (*flags, *SCHEDULED_FLAGS)
-    sources = sorted(name for name in texts if name.endswith(".c"))
-    run_compiler([*machine.compiler(), *flags, machine.processor, *WARNING_FLAGS, *sources, "-o", "pedal"], folder)
+    made = c_sources(file, CodeRequest("float", None, "pedal", "(counted)", setting))
+    (folder / _DRIVER).write_text(Path(__file__).with_name(_DRIVER).read_text(encoding="utf-8"), encoding="utf-8")
+    run_compiler([*machine.compiler(), *compiler_flags(made.code, setting), machine.processor, *WARNING_FLAGS,
+                  *made.write(folder), _DRIVER, "-o", "pedal"], folder)
     return folder / "pedal"

@@ -17,8 +17,8 @@ from neuralpedal.firmware_bridge.w8a16_code import w8a16_code
 SHARED_RUNTIME_FILES = ("pedal.h", "pedal_audio.h", "pedal_dsp.h")
 MODEL_HEADER, MODEL_SOURCE = "pedal_model.h", "pedal_model.c"
 IO_TYPES = ("float", "int16")
-FRAME_SCHEMES = ("float32", "w8")
-"""Of frame networks, those that have C."""
+FLOAT_SCHEMES = ("float32", "w8")
+"""Played in float arithmetic. Of frame networks, only these have C."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def generate_code(file: TfliteFile, request: CodeRequest) -> GeneratedCode:
         SpecError: kernels that the scheme does not have. FirmwareError: no fixed-point map of its audio.
     """
     manifest = file.manifest()
-    if manifest.network.kind.has_frame and request.vector and manifest.scheme in FRAME_SCHEMES:
+    if manifest.network.kind.has_frame and request.vector and manifest.scheme in FLOAT_SCHEMES:
         return frame_code(file, request.vector)
     if manifest.network.kind.has_frame:
         raise ModelFileError(f"{file.path}: holds a {manifest.network.label}; C exists for streaming LSTMs only: train "

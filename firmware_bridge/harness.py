@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neuralpedal.contract.errors import FirmwareError
+from neuralpedal.firmware_bridge.c_sources import runtime_text
 from neuralpedal.firmware_bridge.compiler import compiler_command, find_program, run_compiler
-from neuralpedal.firmware_bridge.project import Project, runtime_text
+from neuralpedal.firmware_bridge.project import Project
 from neuralpedal.firmware_bridge.target import WARNING_FLAGS, Target
 
 _TIMEOUT_S = 600

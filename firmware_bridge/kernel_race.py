@@ -15,19 +15,11 @@ from numpy.typing import NDArray
 from neuralpedal.contract.metrics import esr
 from neuralpedal.contract.native_library import LIBRARY_FILE
 from neuralpedal.contract.tflite_file import TfliteFile
-from neuralpedal.firmware_bridge.code_generation import (
-    MODEL_HEADER,
-    MODEL_SOURCE,
-    SHARED_RUNTIME_FILES,
-    CodeRequest,
-    generate_code,
-    model_header,
-    model_source,
-)
+from neuralpedal.firmware_bridge.c_sources import c_sources
+from neuralpedal.firmware_bridge.code_generation import FLOAT_SCHEMES, CodeRequest
 from neuralpedal.firmware_bridge.compiler import run_compiler
 from neuralpedal.firmware_bridge.generated_code import GeneratedCode
 from neuralpedal.firmware_bridge.loaded_pedal import LoadedPedal, play_library
-from neuralpedal.firmware_bridge.project import runtime_text
 from neuralpedal.firmware_bridge.toolchain import Toolchain
 from neuralpedal.firmware_bridge.vector_code import VectorKernel
 
@@ -35,11 +27,9 @@ LARGEST_ESR = 1e-6
 """Of a float kernel's output against the float64 reference; kernels that miss it are not taken."""
 RACE_ROUNDS = 20
 SHARED_FLAGS = ("-shared", "-fPIC")
-# A float kernel may fuse; one of integers must round its audio as the reference does.
 FLOAT_FLAGS = ("-std=gnu11", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math")
 EXACT_FLAGS = ("-std=gnu11", "-O3", "-ffp-contract=off")
 SCHEDULED_FLAGS = ("-fschedule-insns",)
-FLOAT_SCHEMES = ("float32", "w8")
 
 
 @dataclass
@@ -85,29 +75,23 @@ def try_kernel(file: TfliteFile, vector: VectorKernel | None, folder: Path, tool
                dry: NDArray[np.float32], wanted: NDArray[np.float32]) -> Trial:
     """Compile one kernel in ``folder`` and compare it with what is ``wanted``. Raises FirmwareError."""
     folder.mkdir()
-    request = CodeRequest("float", None, "pedal", "(made for this machine)", vector)
-    code = generate_code(file, request)
-    _compile(file, code, request, folder, toolchain)
-    got = play_library(folder / LIBRARY_FILE, code.state_bytes, dry)
+    made = c_sources(file, CodeRequest("float", None, "pedal", "(made for this machine)", vector))
+    sources = made.write(folder)
+    run_compiler([*toolchain.command, *compiler_flags(made.code, vector), *toolchain.tuning, *SHARED_FLAGS, *sources,
+                  "-o", LIBRARY_FILE], folder)
+    for name in made.texts:
+        (folder / name).unlink()
+    got = play_library(folder / LIBRARY_FILE, made.code.state_bytes, dry)
     scheme = file.manifest().scheme
     kernel = vector.label if vector else "portable" if scheme in FLOAT_SCHEMES else scheme
     error = esr(wanted, got) if np.all(np.isfinite(got)) else float("inf")
-    return Trial(folder, kernel, code.state_bytes, error, not np.array_equal(wanted, got))
+    return Trial(folder, kernel, made.code.state_bytes, error, not np.array_equal(wanted, got))
 
 
-def _compile(file: TfliteFile, code: GeneratedCode, request: CodeRequest, folder: Path, toolchain: Toolchain) -> None:
-    names = (*SHARED_RUNTIME_FILES, *code.runtime_files)
-    texts = {name: runtime_text(name) for name in names}
-    texts[MODEL_HEADER], texts[MODEL_SOURCE] = model_header(file, code, request), model_source(code, request)
-    for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
+def compiler_flags(code: GeneratedCode, vector: VectorKernel | None) -> tuple[str, ...]:
+    """Of a kernel. A float one may fuse; one of integers must round its audio as the reference does."""
     flags = FLOAT_FLAGS if code.arithmetic == "FLOAT" else EXACT_FLAGS
-    if request.vector and request.vector.scheduled:
-        flags = (*flags, *SCHEDULED_FLAGS)
-    sources = sorted(name for name in texts if name.endswith(".c"))
-    run_compiler([*toolchain.command, *flags, *toolchain.tuning, *SHARED_FLAGS, *sources, "-o", LIBRARY_FILE], folder)
-    for name in texts:
-        (folder / name).unlink()
+    return (*flags, *SCHEDULED_FLAGS) if vector and vector.scheduled else flags
 
 
 def race(trials: Sequence[Trial], dry: NDArray[np.float32]) -> None:

@@ -25,12 +25,12 @@ from neuralpedal.contract.native_library import (
     write_description,
 )
 from neuralpedal.contract.tflite_file import TfliteFile, read_tflite
+from neuralpedal.firmware_bridge.code_generation import FLOAT_SCHEMES
 from neuralpedal.firmware_bridge.expected_audio import EXACT, ExpectedAudio
 from neuralpedal.firmware_bridge.golden import golden_dry
 from neuralpedal.firmware_bridge.kernel_race import (
     EXACT_FLAGS,
     FLOAT_FLAGS,
-    FLOAT_SCHEMES,
     LARGEST_ESR,
     Trial,
     race,
@@ -98,7 +98,8 @@ def _move(done: Path, folder: Path) -> None:
 def _build_digest(toolchain: Toolchain) -> str:
     """Of all that decides what the compiler makes, but for the model."""
     package = Path(__file__).parent
-    written = [*package.glob("*_code.py"), package / "kernel_race.py", *package.glob("runtime/*.[ch]")]
+    deciding = [package / f"{name}.py" for name in ("c_sources", "code_generation", "kernel_race")]
+    written = [*package.glob("*_code.py"), *deciding, *package.glob("runtime/*.[ch]")]
     sources = [path.read_bytes() for path in sorted(written)]
     identity = repr((toolchain.command, toolchain.tuning, toolchain.identity, processor_identity(), FLOAT_FLAGS,
                      EXACT_FLAGS, LARGEST_ESR, GOLDEN_SAMPLES))

@@ -6,25 +6,16 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from importlib import metadata, resources
+from importlib import metadata
 from pathlib import Path
 
 from neuralpedal.contract.errors import FirmwareError, OutputError, PedalError, SpecError
 from neuralpedal.contract.tflite_file import TfliteFile, read_tflite
 from neuralpedal.firmware_bridge.board_example import example_texts, find_example
 from neuralpedal.firmware_bridge.c_identifier import check_identifier, identifier_of
-from neuralpedal.firmware_bridge.code_generation import (
-    IO_TYPES,
-    MODEL_HEADER,
-    MODEL_SOURCE,
-    SHARED_RUNTIME_FILES,
-    CodeRequest,
-    generate_code,
-    model_header,
-    model_source,
-)
+from neuralpedal.firmware_bridge.c_sources import c_sources, runtime_text
+from neuralpedal.firmware_bridge.code_generation import IO_TYPES, CodeRequest
 from neuralpedal.firmware_bridge.expected_audio import ExpectedAudio
-from neuralpedal.firmware_bridge.generated_code import GeneratedCode
 from neuralpedal.firmware_bridge.golden import GOLDEN_IN, GOLDEN_OUT, GOLDEN_S, golden_dry, golden_wet
 from neuralpedal.firmware_bridge.project_readme import project_readme
 from neuralpedal.firmware_bridge.target import Target, load_target
@@ -85,12 +76,12 @@ def write_project(model: Path, out: Path, target: str | None = None, io: str | N
     name = identifier_of(file.manifest().name) if name is None else check_identifier(name)
     check_free(out)
     request = CodeRequest(io, kernels, name, _command(model, out, target, io, kernels, name, board))
-    code = generate_code(file, request)
+    made = c_sources(file, request)
     program = _harness_texts(chosen) if board is None else example_texts(find_example(board)[1], out.resolve().name)
-    contents = _contents(file, code, request, program, golden_s)
+    contents = _contents(file, made.texts | program, request, golden_s)
     contents[MODEL_FILE] = model.read_bytes()
     project = Project(out, name, target, io, kernels, hashlib.sha256(contents[MODEL_FILE]).hexdigest(),
-                      metadata.version("neuralpedal"), code.state_bytes, code.table_bytes,
+                      metadata.version("neuralpedal"), made.code.state_bytes, made.code.table_bytes,
                       tuple(sorted([*contents, "README.md", PROJECT_FILE])), board)
     contents["README.md"] = project_readme(project, chosen, file.manifest(), request.command).encode()
     contents[PROJECT_FILE] = _encode(project)
@@ -148,20 +139,12 @@ def check_free(out: Path) -> None:
                           "or one that holds a project and nothing more")
 
 
-def runtime_text(name: str) -> str:
-    """A file of the runtime."""
-    return resources.files("neuralpedal.firmware_bridge").joinpath("runtime", name).read_text(encoding="utf-8")
-
-
 def _harness_texts(target: Target) -> dict[str, str]:
     names = {target.harness, *target.harness_files, *target.link}
     return {name: runtime_text(name) for name in names if not name.startswith("-")}
 
 
-def _contents(file: TfliteFile, code: GeneratedCode, request: CodeRequest, program: dict[str, str],
-              golden_s: float) -> dict[str, bytes]:
-    texts = {name: runtime_text(name) for name in (*SHARED_RUNTIME_FILES, *code.runtime_files)} | program
-    texts[MODEL_HEADER], texts[MODEL_SOURCE] = model_header(file, code, request), model_source(code, request)
+def _contents(file: TfliteFile, texts: dict[str, str], request: CodeRequest, golden_s: float) -> dict[str, bytes]:
     contents = {name: text.encode() for name, text in texts.items()}
     rate_hz = file.manifest().sample_rate_hz
     dry = golden_dry(round(golden_s * rate_hz), rate_hz)

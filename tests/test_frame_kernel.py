@@ -5,21 +5,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_vector_kernel import FLAGS, X86, runs_here, write_sources
 
 from firmware_pedals import need
 from frame_pedals import frame_weights, write_frame_model
 from neuralpedal.contract.metrics import esr
 from neuralpedal.contract.tflite_file import TfliteFile, read_tflite
+from neuralpedal.firmware_bridge.c_sources import runtime_text
 from neuralpedal.firmware_bridge.compiler import run_compiler
 from neuralpedal.firmware_bridge.expected_audio import ExpectedAudio
 from neuralpedal.firmware_bridge.kernel_race import LARGEST_ESR
 from neuralpedal.firmware_bridge.loaded_pedal import LoadedPedal
-from neuralpedal.firmware_bridge.project import runtime_text
 from neuralpedal.firmware_bridge.target import WARNING_FLAGS
 from neuralpedal.firmware_bridge.toolchain import find_toolchain
 from neuralpedal.firmware_bridge.vector_code import VectorKernel
 from signals import plucks
+from vector_kernels import FLAGS, X86, runs_here, write_sources
 
 pytestmark = pytest.mark.usefixtures("c_compiler")
 

@@ -11,47 +11,17 @@ from hypothesis import strategies as st
 
 from firmware_pedals import Wanted, need, trying_audio, write_pedal
 from neuralpedal.contract.metrics import esr
-from neuralpedal.contract.tflite_file import TfliteFile
-from neuralpedal.firmware_bridge.code_generation import (
-    MODEL_HEADER,
-    MODEL_SOURCE,
-    SHARED_RUNTIME_FILES,
-    CodeRequest,
-    generate_code,
-    model_header,
-    model_source,
-)
+from neuralpedal.firmware_bridge.c_sources import runtime_text
 from neuralpedal.firmware_bridge.compiler import run_compiler
 from neuralpedal.firmware_bridge.expected_audio import ExpectedAudio
 from neuralpedal.firmware_bridge.kernel_race import LARGEST_ESR
 from neuralpedal.firmware_bridge.loaded_pedal import play_library
-from neuralpedal.firmware_bridge.project import runtime_text
 from neuralpedal.firmware_bridge.target import WARNING_FLAGS
 from neuralpedal.firmware_bridge.toolchain import find_toolchain
 from neuralpedal.firmware_bridge.vector_code import VectorKernel
-
-FLAGS = ("-std=gnu11", "-O1", "-ffp-contract=fast", "-fno-math-errno")
-X86 = {4: ("-march=x86-64",), 8: ("-march=haswell",), 16: ("-march=native",)}
+from vector_kernels import FLAGS, X86, runs_here, write_sources
 
 pytestmark = pytest.mark.usefixtures("c_compiler")
-
-
-def runs_here(lanes: int) -> bool:
-    macros = find_toolchain().macros
-    if "__x86_64__" not in macros:
-        return lanes == 4
-    return {4: True, 8: {"__AVX2__", "__FMA__"} <= macros, 16: {"__AVX512F__", "__AVX512BW__"} <= macros}[lanes]
-
-
-def write_sources(file: TfliteFile, folder: Path, kernel: VectorKernel) -> tuple[list[str], int]:
-    """The C of a file; its sources and the bytes of its state."""
-    request = CodeRequest("float", None, "pedal", "a test", kernel)
-    code = generate_code(file, request)
-    texts = {name: runtime_text(name) for name in (*SHARED_RUNTIME_FILES, *code.runtime_files)}
-    texts[MODEL_HEADER], texts[MODEL_SOURCE] = model_header(file, code, request), model_source(code, request)
-    for name, text in texts.items():
-        (folder / name).write_text(text)
-    return sorted(name for name in texts if name.endswith(".c")), code.state_bytes
 
 
 def _play(wanted: Wanted, folder: Path, kernel: VectorKernel, dry: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -17,7 +17,7 @@ from neuralpedal.contract.native_library import native_cache_folder, read_native
 from neuralpedal.device.engine import open_engine
 from neuralpedal.device.native_engine import NativeEngine
 from neuralpedal.device.stream import stream
-from neuralpedal.firmware_bridge import kernel_race
+from neuralpedal.firmware_bridge import c_sources
 from neuralpedal.firmware_bridge.native_library import build_native, find_native
 from neuralpedal.firmware_bridge.toolchain import find_toolchain
 from signals import plucks
@@ -144,8 +144,8 @@ def test_a_library_that_answers_otherwise_than_when_it_was_proved_is_refused(tmp
 def test_a_kernel_that_does_not_play_what_the_reference_plays_is_never_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    healthy = kernel_race.runtime_text
-    monkeypatch.setattr(kernel_race, "runtime_text", lambda name: healthy(name).replace(
+    healthy = c_sources.runtime_text
+    monkeypatch.setattr(c_sources, "runtime_text", lambda name: healthy(name).replace(
         "0.114472777f", "0.124472777f").replace("0.133511096f", "0.143511096f"))
     with pytest.raises(FirmwareError, match="does not play what the reference plays"):
         build_native(MODEL, tmp_path)
@@ -153,8 +153,8 @@ def test_a_kernel_that_does_not_play_what_the_reference_plays_is_never_kept(
 
 
 def test_a_broken_kernel_for_vectors_leaves_the_portable_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    healthy = kernel_race.runtime_text
-    monkeypatch.setattr(kernel_race, "runtime_text", lambda name: healthy(name).replace("0.114472777f", "0.2f"))
+    healthy = c_sources.runtime_text
+    monkeypatch.setattr(c_sources, "runtime_text", lambda name: healthy(name).replace("0.114472777f", "0.2f"))
     library = build_native(MODEL, tmp_path)
     assert library.kernel == "portable"
     NativeEngine(MODEL, 64, library.folder)
