@@ -7,8 +7,6 @@ compares all of that; see :func:`read_native_library`.
 
 import hashlib
 import json
-import os
-import platform
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuralpedal.contract.compiled_code import processor_identity, user_cache_folder
 from neuralpedal.contract.errors import ModelFileError
 
 LIBRARY_FILE, DESCRIPTION_FILE, GOLDEN_FILE = "pedal.so", "library.json", "golden.npy"
@@ -29,7 +28,7 @@ class NativeLibrary:
     Attributes:
         folder: where it lies.
         model_sha256: of the ``.tflite``. library_sha256: of ``pedal.so``.
-        processor: see :func:`processor_identity`.
+        processor: see :func:`neuralpedal.contract.compiled_code.processor_identity`.
         state_bytes: memory of one ``pedal_state``.
         kernel: what plays, for tables: ``8 lanes, int16 weights``.
         esr: of its output against the reference on golden audio, 0 for integer networks.
@@ -61,22 +60,7 @@ class NativeLibrary:
 
 def native_cache_folder() -> Path:
     """Where compiled pedals are kept: ``$XDG_CACHE_HOME/neuralpedal/pedals``, or under ``~/.cache``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "neuralpedal" / "pedals"
-
-
-def processor_identity() -> str:
-    """A digest of what this processor can do: a library made for another one may crash here."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = [platform.processor()]
-    # Of the first core: which features, and which model, as compilers tune for it.
-    wanted = ("flags", "Features", "CPU implementer", "CPU part", "vendor_id", "cpu family", "model\t")
-    seen: dict[str, str] = {}
-    for line in lines:
-        if line.startswith(wanted):
-            seen.setdefault(line.partition(":")[0].strip(), line.partition(":")[2].strip())
-    return hashlib.sha256(f"{platform.machine()}\n{sorted(seen.items())}".encode()).hexdigest()[:16]
+    return user_cache_folder() / "pedals"
 
 
 def model_digest(model: Path) -> str:

@@ -80,8 +80,3 @@ def open_engine(path: Path, engine: str = "litert", block_size: int = 64, **opti
 
         return NativeEngine(path, block_size, **options)
     raise SpecError(f"engine {engine!r}: not one of {', '.join(ENGINES)}")
-
-
-def linear_gain(gain_db: float) -> np.float32:
-    """A gain in dB as a factor."""
-    return np.float32(10.0 ** (gain_db / 20.0))

@@ -7,10 +7,11 @@ import numpy as np
 from neuralpedal.contract.affine import code_of
 from neuralpedal.contract.audio_border import open_border
 from neuralpedal.contract.errors import ModelFileError
+from neuralpedal.contract.gain import linear_gain
 from neuralpedal.contract.integer_kernels import TFLM16X8
 from neuralpedal.contract.signal_chain import signal_chain
 from neuralpedal.contract.tflite_file import TfliteFile, read_tflite
-from neuralpedal.device.engine import Block, Engine, linear_gain
+from neuralpedal.device.engine import Block, Engine
 from neuralpedal.device.interpreter import PreparedInterpreter, StreamingInterpreter
 from neuralpedal.device.window_interpreter import WindowInterpreter
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from neuralpedal.contract.errors import SpecError
+from neuralpedal.contract.gain import linear_gain
 from neuralpedal.device.block_meter import BlockMeter
-from neuralpedal.device.engine import Block, Engine, linear_gain
+from neuralpedal.device.engine import Block, Engine
 from neuralpedal.device.overload_guard import ENGINE_FAILURES, OverloadGuard
 from neuralpedal.device.ramp import Ramp
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuralpedal.contract.audio_border import open_border
+from neuralpedal.contract.gain import linear_gain
 from neuralpedal.contract.integer_network import SCHEME as W8A16
 from neuralpedal.contract.integer_network import read_integer_network
 from neuralpedal.contract.network_file import read_weights
@@ -15,7 +16,7 @@ from neuralpedal.contract.reference import open_reference
 from neuralpedal.contract.reference_int8 import open_int8_reference
 from neuralpedal.contract.reference_w8a16 import W8A16ReferenceNetwork
 from neuralpedal.contract.tflite_file import TfliteFile, read_tflite
-from neuralpedal.device.engine import Block, Engine, linear_gain
+from neuralpedal.device.engine import Block, Engine
 
 _Play = Callable[[Block], NDArray[Any]]
 _Reset = Callable[[], None]

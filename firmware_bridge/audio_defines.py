@@ -6,16 +6,12 @@ import numpy as np
 
 from neuralpedal.contract.affine import AffineCode
 from neuralpedal.contract.fixed_point import INT16_MAX, INT16_MIN, Integers
+from neuralpedal.contract.gain import linear_gain
 from neuralpedal.firmware_bridge.c_text import define, float_literal
 from neuralpedal.firmware_bridge.int16_map import Int16Map, find_map
 
 INT16_STEPS = 32768
 """int16 steps from 0 to full scale."""
-
-
-def linear_gain(gain_db: float) -> np.float32:
-    """The float32 factor that players multiply with."""
-    return np.float32(10.0 ** (gain_db / 20.0))
 
 
 def encoding_defines(code: AffineCode, gain_db: float, int16_audio: bool) -> Iterator[str]:

@@ -20,8 +20,9 @@ from neuralpedal.contract.fixed_point import (
     round_half_away,
     saturate,
 )
+from neuralpedal.contract.gain import linear_gain
 from neuralpedal.contract.manifest import Manifest
-from neuralpedal.firmware_bridge.audio_defines import INT16_STEPS, linear_gain, map_defines
+from neuralpedal.firmware_bridge.audio_defines import INT16_STEPS, map_defines
 from neuralpedal.firmware_bridge.c_text import array, define, float_literal, int32_literal
 from neuralpedal.firmware_bridge.int16_map import find_map
 from neuralpedal.firmware_bridge.tflite_constants import TfliteNetwork

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from neuralpedal.contract.affine import code_of
 from neuralpedal.contract.audio_border import open_border
+from neuralpedal.contract.gain import linear_gain
 from neuralpedal.contract.integer_network import SCHEME as W8A16
 from neuralpedal.contract.integer_network import read_integer_network
 from neuralpedal.contract.network_file import read_weights
@@ -20,7 +21,7 @@ from neuralpedal.contract.reference import open_reference
 from neuralpedal.contract.reference_int8 import open_int8_reference
 from neuralpedal.contract.reference_w8a16 import W8A16ReferenceNetwork
 from neuralpedal.contract.tflite_file import TfliteFile
-from neuralpedal.firmware_bridge.audio_defines import INT16_STEPS, int16_of, linear_gain
+from neuralpedal.firmware_bridge.audio_defines import INT16_STEPS, int16_of
 from neuralpedal.firmware_bridge.coarse_fine_code import pair_decoder
 
 Float32 = NDArray[np.float32]

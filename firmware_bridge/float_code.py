@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from neuralpedal.contract.gain import linear_gain
 from neuralpedal.contract.network_file import read_weights
 from neuralpedal.contract.tflite_file import TfliteFile
 from neuralpedal.contract.weights import NetworkWeights
-from neuralpedal.firmware_bridge.audio_defines import linear_gain
 from neuralpedal.firmware_bridge.c_text import array, define, float_literal
 from neuralpedal.firmware_bridge.generated_code import GeneratedCode, padded
 from neuralpedal.firmware_bridge.weight_layout import unit_groups

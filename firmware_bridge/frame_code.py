@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuralpedal.contract.gain import linear_gain
 from neuralpedal.contract.network_file import read_weights
 from neuralpedal.contract.tflite_file import TfliteFile
 from neuralpedal.contract.weights import NetworkWeights
-from neuralpedal.firmware_bridge.audio_defines import linear_gain
 from neuralpedal.firmware_bridge.c_text import array, define, float_literal
 from neuralpedal.firmware_bridge.generated_code import GeneratedCode
 from neuralpedal.firmware_bridge.vector_code import GATE_FACTORS, VectorKernel

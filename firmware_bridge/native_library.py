@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from neuralpedal.contract.compiled_code import processor_identity
 from neuralpedal.contract.errors import FirmwareError, ModelFileError
 from neuralpedal.contract.native_library import (
     GOLDEN_FILE,
@@ -20,7 +21,6 @@ from neuralpedal.contract.native_library import (
     NativeLibrary,
     model_digest,
     native_cache_folder,
-    processor_identity,
     read_native_library,
     write_description,
 )

@@ -7,8 +7,9 @@ import pytest
 
 from neuralpedal.cli.tflite_player import open_tflite
 from neuralpedal.contract.errors import ModelFileError
+from neuralpedal.contract.gain import linear_gain
 from neuralpedal.contract.tflite_file import read_tflite
-from neuralpedal.device.engine import ENGINES, Engine, linear_gain
+from neuralpedal.device.engine import ENGINES, Engine
 from neuralpedal.device.stream import stream
 
 pytestmark = [pytest.mark.device, pytest.mark.usefixtures("c_compiler")]

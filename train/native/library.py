@@ -8,12 +8,13 @@ read-only cache) raises KernelUnavailableError, and training goes on with Tensor
 import ctypes
 import hashlib
 import os
-import platform
 import shutil
 import subprocess
 import tempfile
 from importlib import resources
 from pathlib import Path
+
+from neuralpedal.contract.compiled_code import processor_identity, user_cache_folder
 
 _FLAGS = ("-std=gnu11", "-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-shared", "-fPIC")
 _HEADERS = ("vector.h", "recurrent_layer.h")
@@ -59,9 +60,9 @@ def _build(cell: str, inputs: int, hidden_size: int, options: tuple[str, ...]) -
     folder = resources.files("neuralpedal.train.native")
     sources = {name: folder.joinpath(name).read_text(encoding="utf-8") for name in (f"{cell}_training.c", *_HEADERS)}
     flags = (*_FLAGS, f"-DPEDAL_HIDDEN={hidden_size}", f"-DPEDAL_INPUTS={inputs}", *options)
-    identity = "\n".join((*sources.values(), compiler, *flags, platform.machine(), _cpu_flags()))
+    identity = "\n".join((*sources.values(), compiler, *flags, processor_identity()))
     digest = hashlib.sha256(identity.encode()).hexdigest()[:20]
-    library = _cache_folder() / f"{cell}_{inputs}x{hidden_size}_{digest}.so"
+    library = user_cache_folder() / f"{cell}_{inputs}x{hidden_size}_{digest}.so"
     if not library.is_file():
         _compile(compiler, flags, sources, library)
     return library
@@ -82,16 +83,3 @@ def _compile(compiler: str, flags: tuple[str, ...], sources: dict[str, str], lib
             built.replace(library)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise KernelUnavailableError(f"the training kernel cannot be built: {error}") from error
-
-
-def _cache_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "neuralpedal"
-
-
-def _cpu_flags() -> str:
-    """What -march=native depends on: a home folder may be shared by machines."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line for line in lines if line.startswith(("flags", "Features"))), "")
