@@ -14,6 +14,7 @@ from neuralpedal.contract.integer_network import SCHEME as W8A16
 from neuralpedal.contract.tflite_file import read_manifest
 from neuralpedal.device.engine import Engine, open_engine
 from neuralpedal.device.profile import profile
+from neuralpedal.device.reference_engine import ReferenceEngine
 from neuralpedal.device.stream import stream
 
 _REPORTED = ("block_size", "us_per_block_p50", "us_per_block_p99", "budget_used_p99", "real_time_factor")
@@ -48,8 +49,9 @@ class FilePlayer:
         Of the engine that plays the file on this machine; None for tflm16x8 where nothing can be compiled, as its
         reference says nothing about the time that tflite-micro takes.
         """
-        engine = open_tflite(path, "auto", self._block_size) if can_be_timed(path) else None
-        if engine is None:
+        engine = (open_exact(path, self._block_size) if read_manifest(path).scheme == TFLM16X8
+                  else open_tflite(path, "auto", self._block_size))
+        if isinstance(engine, ReferenceEngine):
             untimed = dict.fromkeys(_REPORTED)
             return {**untimed, "block_size": self._block_size, "timed_engine": "none: tflite-micro alone plays it fast"}
         summary = profile(engine, self._seconds).summary().as_dict()
@@ -62,10 +64,3 @@ def open_exact(path: Path, block_size: int, cache: Path | None = None) -> Engine
         return open_tflite(path, "native", block_size, cache)
     except FirmwareError:
         return open_engine(path, "reference", block_size)
-
-
-def can_be_timed(path: Path) -> bool:
-    """False for a file that only its reference plays here."""
-    if read_manifest(path).scheme != TFLM16X8:
-        return True
-    return open_exact(path, 64).description.startswith("native")

@@ -13,7 +13,7 @@ from neuralpedal.firmware_bridge.c_text import array, define, int32_literal
 from neuralpedal.firmware_bridge.generated_code import GeneratedCode, padded
 from neuralpedal.firmware_bridge.weight_layout import interleave, unit_groups
 
-RUNTIME_FILES = ("pedal_w8a16.c", "pedal_w8a16.h")
+RUNTIME_FILES = ("pedal_integer_tables.h", "pedal_w8a16.c", "pedal_w8a16.h")
 
 
 def w8a16_code(file: TfliteFile, int16_audio: bool) -> GeneratedCode:

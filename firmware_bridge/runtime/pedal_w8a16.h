@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "pedal_integer_tables.h"
 #include "pedal_model.h"
 
 /* A gate's row of the first layer: B, p, and m and t of its recurrent weights. */
@@ -17,16 +18,6 @@ typedef struct {
     int32_t bias;
     int16_t kernel_multiplier, kernel_shift, multiplier, shift;
 } pedal_hidden_row;
-
-/* Weights are read four at a time. */
-#if defined(__GNUC__)
-#define PEDAL_ALIGNED __attribute__((aligned(8)))
-#else
-#define PEDAL_ALIGNED
-#endif
-
-#define PEDAL_ROWS (4 * PEDAL_HIDDEN)
-#define PEDAL_WEIGHTS (PEDAL_ROWS * PEDAL_HIDDEN_PADDED)
 
 /* Rows unit by unit: input, forget, candidate and output gate. Weights likewise, unit by unit: for every four hidden
  * states four weights of each gate. */
