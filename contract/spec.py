@@ -29,6 +29,11 @@ class Family:
     bias_rows: int = 1
     has_frame: bool = False
 
+    def bias_shape(self, hidden_size: int) -> tuple[int, ...]:
+        """Of a layer's bias in Keras's layout: (gates·H,), or so many rows of that."""
+        width = len(self.gates) * hidden_size
+        return (width,) if self.bias_rows == 1 else (self.bias_rows, width)
+
 
 FAMILIES = {
     "lstm": Family("lstm", ("input", "forget", "cell", "output")),

@@ -68,9 +68,8 @@ class NetworkWeights:
         wanted: list[tuple[str, tuple[int, ...]]] = []
         for index, size in enumerate(self.spec.layer_input_sizes):
             columns = len(self.spec.kind.gates) * h
-            bias = (columns,) if self.spec.kind.bias_rows == 1 else (self.spec.kind.bias_rows, columns)
             wanted += [(f"layer {index} kernel", (size, columns)), (f"layer {index} recurrent kernel", (h, columns)),
-                       (f"layer {index} bias", bias)]
+                       (f"layer {index} bias", self.spec.kind.bias_shape(h))]
         wanted += [("head kernel", (h, 1)), ("head bias", (1,))]
         for (name, shape), array in zip(wanted, self.arrays(), strict=True):
             if array.shape != shape:
@@ -103,7 +102,7 @@ def random_weights(spec: NetworkSpec, seed: int, scale: float = 0.4) -> NetworkW
 
     layers = []
     for size in spec.layer_input_sizes:
-        bias = draw(columns) if kind.bias_rows == 1 else draw(kind.bias_rows, columns)
+        bias = draw(*kind.bias_shape(h))
         if kind.cell == "lstm":
             bias[h : 2 * h] += 1.0
         layers.append(RecurrentWeights(draw(size, columns), draw(h, columns), bias))

@@ -11,6 +11,9 @@ from neuralpedal.contract.errors import ModelFileError, PedalError
 from neuralpedal.contract.spec import make_spec
 from neuralpedal.contract.weights import Array, NetworkWeights, RecurrentWeights
 
+CELLS = ("lstm", "gru")
+"""Families whose layers are read; how many gates they have, their family says."""
+
 LayerState = tuple[Array, ...]
 """Hidden state, then an LSTM's cell, each (H,)."""
 

@@ -9,14 +9,14 @@ Source: github.com/Alec-Wright/Automated-GuitarAmpModelling (CoreAudioML/network
 import numpy as np
 
 from neuralpedal.contract.errors import ModelFileError
+from neuralpedal.contract.spec import FAMILIES
 from neuralpedal.contract.weights import RecurrentWeights
-from neuralpedal.train.importing.capture import Capture, ImportOptions, checked_weights, float32
+from neuralpedal.train.importing.capture import CELLS, Capture, ImportOptions, checked_weights, float32
 from neuralpedal.train.importing.folding import MOST_KNOBS, Matrix, choose_knobs, fold_knobs
 from neuralpedal.train.importing.json_node import JsonNode, count_numbers
 from neuralpedal.train.importing.sample_rate import choose_rate, find
 
 KIND = "guitarml"
-_GATES = {"lstm": 4, "gru": 3}
 
 
 def is_guitarml(root: JsonNode) -> bool:
@@ -33,7 +33,7 @@ def read_guitarml(root: JsonNode, options: ImportOptions) -> Capture:
     """
     model, state = root["model_data"], root["state_dict"]
     cell = model["unit_type"].text().lower()
-    if cell not in _GATES:
+    if cell not in CELLS:
         raise ModelFileError(f"{root.path}: a network of {model['unit_type'].text()[:40]} units "
                              f"({count_numbers(state.value)} weights); LSTM and GRU can be imported")
     h, count = model["hidden_size"].integer(1, 1024), model["num_layers"].integer(1, 2)
@@ -56,7 +56,7 @@ def read_guitarml(root: JsonNode, options: ImportOptions) -> Capture:
 
 
 def _layer(state: JsonNode, cell: str, index: int, size: int, h: int) -> RecurrentWeights:
-    rows = _GATES[cell] * h
+    rows = len(FAMILIES[cell].gates) * h
     kernel, recurrent = (state[f"rec.weight_{part}_l{index}"].array(rows, columns).T
                          for part, columns in (("ih", size), ("hh", h)))
     biases = [state[f"rec.bias_{part}_l{index}"].array(rows) for part in ("ih", "hh")]

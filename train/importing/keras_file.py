@@ -18,15 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuralpedal.contract.errors import ModelFileError
+from neuralpedal.contract.spec import FAMILIES
 from neuralpedal.contract.weights import RecurrentWeights
 from neuralpedal.train.importing.array_archive import LARGEST_BYTES, check_archive
-from neuralpedal.train.importing.capture import Capture, ImportOptions, checked_weights, float32
+from neuralpedal.train.importing.capture import CELLS, Capture, ImportOptions, checked_weights, float32
 from neuralpedal.train.importing.folding import MOST_KNOBS, Dense, choose_knobs, fold_chain, fold_knobs
 from neuralpedal.train.importing.json_node import JsonNode, parse_json, read_bounded
 from neuralpedal.train.importing.sample_rate import choose_rate
 
 KIND = "keras"
-_GATES = {"LSTM": 4, "GRU": 3}
+_CELLS = {cell.upper(): cell for cell in CELLS}
+"""Keras's names."""
 _SILENT = ("InputLayer", "Dropout")
 _WANTED = {"activation": ("tanh",), "recurrent_activation": ("sigmoid",), "go_backwards": (False,),
            "return_state": (False,), "reset_after": (True,), "time_major": (False,)}
@@ -66,7 +68,7 @@ def read_keras_file(path: Path, options: ImportOptions) -> Capture:
     file = _read_archive(path) if zipfile.is_zipfile(path) else _read_hdf5(path)
     nodes = [node for node in file.config["config"]["layers"].items() if node["class_name"].text() not in _SILENT]
     kinds = [node["class_name"].text() for node in nodes]
-    recurrent = [kind for kind in kinds if kind in _GATES]
+    recurrent = [kind for kind in kinds if kind in _CELLS]
     cell = recurrent[0] if recurrent else ""
     dense = kinds[len(recurrent) :]
     if not recurrent or len(recurrent) > 2 or set(recurrent) != {cell} or not dense or set(dense) != {"Dense"}:
@@ -76,7 +78,7 @@ def read_keras_file(path: Path, options: ImportOptions) -> Capture:
     arrays = [_arrays_of(path, file, node, kinds, index) for index, node in enumerate(nodes)]
     inputs = len(arrays[0][0]) if arrays[0][0].ndim == 2 else 1
     layers = [_recurrent(path, node["config"], cell, found) for node, found in zip(nodes, arrays, strict=False)
-              if node["class_name"].text() in _GATES]
+              if node["class_name"].text() in _CELLS]
     settings = choose_knobs(path, inputs - 1, options.knobs) if 1 < inputs <= 1 + MOST_KNOBS else {}
     if settings:
         layers[0] = fold_knobs(layers[0], settings)
@@ -169,10 +171,10 @@ def _recurrent(path: Path, config: JsonNode, cell: str, arrays: Arrays) -> Recur
     for name, wanted in _WANTED.items():
         if name in config and config[name].value not in wanted:
             raise config[name].wrong(f"{wanted[0]}; networks of other layers cannot be imported")
-    h, gates = config["units"].integer(1, 1024), _GATES[cell]
+    h = config["units"].integer(1, 1024)
+    bias = FAMILIES[_CELLS[cell]].bias_shape(h)
     size = arrays[0].shape[0] if arrays and arrays[0].ndim == 2 else 1
-    bias: tuple[int, ...] = (gates * h,) if cell == "LSTM" else (2, gates * h)
-    shapes: list[tuple[int, ...]] = [(size, gates * h), (h, gates * h), bias]
+    shapes: list[tuple[int, ...]] = [(size, bias[-1]), (h, bias[-1]), bias]
     kernel, recurrent, constant = _fitting(path, config, arrays, shapes)
     return RecurrentWeights(float32(kernel), float32(recurrent), float32(constant))
 

@@ -11,8 +11,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from neuralpedal.contract.errors import ModelFileError
+from neuralpedal.contract.spec import FAMILIES
 from neuralpedal.contract.weights import Array, NetworkWeights, RecurrentWeights
-from neuralpedal.train.importing.capture import Capture, GoldenBatch, ImportOptions, checked_weights, float32
+from neuralpedal.train.importing.capture import (
+    CELLS,
+    Capture,
+    GoldenBatch,
+    ImportOptions,
+    checked_weights,
+    float32,
+)
 from neuralpedal.train.importing.folding import (
     MOST_KNOBS,
     Dense,
@@ -26,7 +34,6 @@ from neuralpedal.train.importing.json_node import JsonNode, count_numbers
 from neuralpedal.train.importing.sample_rate import choose_rate, find
 
 KIND = "rtneural"
-_GATES = {"lstm": 4, "gru": 3}
 _DENSE = ("dense", "time-distributed-dense")
 _LARGEST_LAYER = 4096
 _LARGEST_GAIN_DB = 60.0
@@ -88,8 +95,8 @@ class _Network:
 def _read_layers(root: JsonNode, size: int) -> _Network:
     nodes = list(root["layers"].items())
     kinds = [node["type"].text().lower() for node in nodes]
-    recurrent = [index for index, kind in enumerate(kinds) if kind in _GATES]
-    foreign = sorted({kind for kind in kinds if kind not in (*_GATES, *_DENSE)})
+    recurrent = [index for index, kind in enumerate(kinds) if kind in CELLS]
+    foreign = sorted({kind for kind in kinds if kind not in (*CELLS, *_DENSE)})
     if foreign or not recurrent:
         raise _refusal(root, f"layers of type {', '.join(foreign)}" if foreign else "no recurrent layer")
     first, last = recurrent[0], recurrent[-1]
@@ -118,12 +125,13 @@ def _recurrent(root: JsonNode, node: JsonNode, cell: str, size: int) -> Recurren
     activation = node["activation"].text() if "activation" in node else ""
     if activation not in ("", "tanh"):
         raise _refusal(root, f"a {cell} with activation {activation[:20]}")
-    h, gates = _units(node), _GATES[cell]
+    h = _units(node)
+    bias_shape = FAMILIES[cell].bias_shape(h)
     arrays = list(node["weights"].items())
     if len(arrays) != 3:
         raise node["weights"].wrong(f"3 arrays, found {len(arrays)}")
-    bias = arrays[2].array(gates * h) if cell == "lstm" else arrays[2].array(2, gates * h)
-    return RecurrentWeights(float32(arrays[0].array(size, gates * h)), float32(arrays[1].array(h, gates * h)),
+    bias = arrays[2].array(*bias_shape)
+    return RecurrentWeights(float32(arrays[0].array(size, bias_shape[-1])), float32(arrays[1].array(h, bias_shape[-1])),
                             float32(bias))
 
 
@@ -165,7 +173,7 @@ def _described(root: JsonNode) -> str:
         shape = node.value.get("shape") if isinstance(node.value, dict) else None
         units = shape[-1] if isinstance(shape, list) and shape else "?"
         kind = str(node.value.get("type"))[:30] if isinstance(node.value, dict) else "?"
-        bend = node.value.get("activation") if kind not in _GATES and isinstance(node.value, dict) else ""
+        bend = node.value.get("activation") if kind not in CELLS and isinstance(node.value, dict) else ""
         said.append(" ".join(filter(None, (kind, str(units)[:8], str(bend or "")[:20]))))
     weights = count_numbers([node.value.get("weights") for node in root["layers"].items()
                              if isinstance(node.value, dict)])

@@ -47,10 +47,9 @@ class RecurrentLayer(keras.layers.Layer):
     def build(self, input_shape: Any) -> None:
         """Create kernel (C, G·H), recurrent_kernel (H, G·H) and bias (G·H,) or (2, G·H), as Keras's own layer does."""
         h, columns = self.units, len(self.family.gates) * self.units
-        bias = (columns,) if self.family.bias_rows == 1 else (self.family.bias_rows, columns)
         self.kernel = self.add_weight(name="kernel", shape=(input_shape[-1], columns), initializer="glorot_uniform")
         self.recurrent_kernel = self.add_weight(name="recurrent_kernel", shape=(h, columns), initializer="orthogonal")
-        self.bias = self.add_weight(name="bias", shape=bias, initializer=self.bias_initializer)
+        self.bias = self.add_weight(name="bias", shape=self.family.bias_shape(h), initializer=self.bias_initializer)
 
     def zero_state(self, batch: Any) -> State:
         """Zeros for every array of the state, each (batch, H)."""
