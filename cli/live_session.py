@@ -1,8 +1,6 @@
 """From the first block to the last: watches a pedal play, tells view and log, and ends it without a click."""
 
-import gc
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -13,6 +11,7 @@ from typing import Any
 from neuralpedal.cli.console import warn
 from neuralpedal.cli.live_log import LiveLog
 from neuralpedal.cli.live_view import LiveView, xrun_text
+from neuralpedal.cli.quick_threads import quick_threads
 from neuralpedal.contract.errors import AudioDeviceError
 from neuralpedal.device.audio_device import AudioStream
 from neuralpedal.device.engine import Engine
@@ -21,8 +20,6 @@ from neuralpedal.device.pedal import Pedal
 _TURN_S, _ROW_S = 0.1, 1.0
 _GONE_S = 3.0
 _FADE_OUT_S = 1.0
-_SWITCH_INTERVAL_S = 1e-4
-"""How long another Python thread may go on when a block comes. Python's own 5 ms are four blocks of 64 samples."""
 
 
 class LiveSession:
@@ -57,7 +54,7 @@ class LiveSession:
         try:
             handlers = {signal.SIGINT: self._stop, signal.SIGTERM: self._stop, signal.SIGUSR1: self._press_next,
                         signal.SIGUSR2: self._toggle_bypass}
-            with _signals(handlers), _quick_threads():
+            with _signals(handlers), quick_threads():
                 self._stream.start()
                 self._watch()
                 self._fade_out()
@@ -155,17 +152,3 @@ def _signals(handlers: dict[signal.Signals, Any]) -> Iterator[None]:
     finally:
         for number, old in kept.items():
             signal.signal(number, old)
-
-
-@contextmanager
-def _quick_threads() -> Iterator[None]:
-    """The audio thread gets the interpreter soon, and no garbage collection goes through all that was imported."""
-    kept = sys.getswitchinterval()
-    sys.setswitchinterval(_SWITCH_INTERVAL_S)
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-        sys.setswitchinterval(kept)

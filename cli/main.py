@@ -22,6 +22,7 @@ COMMANDS = {
     "convert": "Quantize a trained network to .tflite pedals and measure what that costs.",
     "render": "Play a file through a model into another file.",
     "run": "Play the guitar through a model, live, from a sound card.",
+    "latency": "Measure the way through the sound card and a cable, finer than a sample.",
     "profile": "Time a model block by block.",
     "study": "Run the study of 2022 again: LSTMs by frames beside streaming ones, as a page with figures and audio.",
     "firmware": "Turn a .tflite pedal into C for a board, build it and compare every sample.",

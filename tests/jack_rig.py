@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -184,6 +185,73 @@ def playing(server: JackServer) -> Iterator[Guitarist]:
             yield guitarist
         finally:
             guitarist.close()
+    finally:
+        watchdog.cancel()
+
+
+class Loop:
+    """A client without ports that has connected PortAudio's output to its input, through ``pedal`` if given."""
+
+    def __init__(self, server: JackServer, pedal: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None) -> None:
+        import jack
+
+        jack.set_error_function(lambda message: None)
+        jack.set_info_function(lambda message: None)
+        self._client = jack.Client("loop", no_start_server=True, servername=server.name)
+        self._freewheels = False
+        self._client.set_freewheel_callback(self._note_freewheel)
+        ends = (f"{CLIENT}:in_0", f"{CLIENT}:out_0")
+        if pedal:
+            ours = self._client.inports.register("in"), self._client.outports.register("out")
+            self._client.set_process_callback(lambda _: self._play(pedal, *ours))
+        self._client.activate()
+        wait_until(lambda: len(self._client.get_ports(f"{CLIENT}:out_")) > 0, "PortAudio's ports")
+        for port in self._client.get_ports(f"{CLIENT}:"):
+            wait_until(lambda port=port: len(self._client.get_all_connections(port)) > 0, f"{port.name}'s connection")
+            for other in self._client.get_all_connections(port):
+                self._client.disconnect(*((port, other) if port.is_output else (other, port)))
+        if pedal:
+            self._client.connect(ends[1], ours[0])
+            self._client.connect(ours[1], ends[0])
+        else:
+            self._client.connect(ends[1], ends[0])
+
+    @contextmanager
+    def freewheel(self) -> Iterator[None]:
+        """As fast as all clients can, without xruns; no client may leave meanwhile."""
+        self._client.set_freewheel(True)
+        wait_until(lambda: self._freewheels, "freewheel mode")
+        try:
+            yield
+        finally:
+            self._client.set_freewheel(False)
+            wait_until(lambda: not self._freewheels, "the end of freewheel mode")
+
+    def close(self) -> None:
+        """The client leaves."""
+        self._client.deactivate()
+        self._client.close()
+
+    def _note_freewheel(self, starts: bool) -> None:
+        self._freewheels = bool(starts)
+
+    def _play(self, pedal: Callable[[NDArray[np.float32]], NDArray[np.float32]], heard: Any, out: Any) -> None:
+        out.get_array()[...] = pedal(heard.get_array())
+
+
+@contextmanager
+def connect_loop(server: JackServer,
+                 pedal: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None) -> Iterator[Loop]:
+    """PortAudio's output goes back to its input, a period later, through ``pedal`` (block by block) if given."""
+    watchdog = threading.Timer(_STUCK_S, server.kill)
+    watchdog.daemon = True
+    watchdog.start()
+    try:
+        loop = Loop(server, pedal)
+        try:
+            yield loop
+        finally:
+            loop.close()
     finally:
         watchdog.cancel()
 
