@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -13,9 +13,9 @@ from neuralpedal.cli.live_log import LiveLog
 from neuralpedal.cli.live_view import LiveView, xrun_text
 from neuralpedal.cli.quick_threads import quick_threads
 from neuralpedal.contract.errors import AudioDeviceError
+from neuralpedal.device.action import Action
 from neuralpedal.device.audio_device import AudioStream
-from neuralpedal.device.engine import Engine
-from neuralpedal.device.pedal import Pedal
+from neuralpedal.device.pedalboard import Pedalboard
 
 _TURN_S, _ROW_S = 0.1, 1.0
 _GONE_S = 3.0
@@ -25,23 +25,21 @@ _FADE_OUT_S = 1.0
 class LiveSession:
     """One stream and its pedal.
 
-    SIGUSR1 plays the next model, SIGUSR2 bypasses or does so no more: scripts and footswitches can send these.
+    SIGUSR1 plays the next preset, SIGUSR2 bypasses or does so no more: scripts and footswitches can send these.
 
     Args:
         seconds: how long to play; None: until SIGINT or SIGTERM.
-        engines: what SIGUSR1 goes through, the pedal's first; nothing else may play them.
 
     Attributes:
         view: what is drawn, if anything.
     """
 
-    def __init__(self, pedal: Pedal, stream: AudioStream, seconds: float | None = None,
-                 log: LiveLog | None = None, engines: Sequence[Engine] = ()) -> None:
+    def __init__(self, board: Pedalboard, stream: AudioStream, seconds: float | None = None,
+                 log: LiveLog | None = None) -> None:
         self.view: LiveView | None = None
-        self._pedal, self._stream, self._seconds, self._log = pedal, stream, seconds, log
-        self._engines, self._place = engines, 0
+        self._board, self._pedal, self._stream, self._seconds, self._log = board, board.pedal, stream, seconds, log
         self._stopping, self._presses, self._answered = False, 0, 0
-        self._second = pedal.meter.read()
+        self._second = self._pedal.meter.read()
         self._levels = self._second
         self._overloads, self._played_s = 0, 0.0
 
@@ -80,12 +78,10 @@ class LiveSession:
         self._pedal.bypassed = not self._pedal.bypassed
 
     def _play_next(self) -> None:
-        """One press at a time, when the change before is over."""
-        if self._answered < self._presses and len(self._engines) > 1:
-            place = (self._place + 1) % len(self._engines)
-            if self._pedal.switch_to(self._engines[place]):
-                self._place = place
-                self._answered += 1
+        """One press at a time: a handler itself may interrupt whoever holds the board."""
+        if self._answered < self._presses:
+            self._answered += 1
+            self._board.apply(Action("preset", "next"))
 
     def _watch(self) -> None:
         begun = self._row_s = seen_s = time.monotonic()
@@ -100,7 +96,7 @@ class LiveSession:
                                        "`neuralpedal run --list` shows what there is")
             self._played_s = now - begun
             self._tell(self._played_s, now)
-            self._pedal.tend()
+            self._board.tend()
             self._play_next()
             if self._seconds is not None and now - begun >= self._seconds:
                 return
@@ -119,14 +115,15 @@ class LiveSession:
             why = "failed" if guard.failed else f"was late {guard.limit} times in a row"
             warn(f"{seconds:.1f} s: the engine {why}; the clean guitar plays until it works again")
         if self.view:
-            self.view.show(seconds, self._levels, self._second, "{state}, {model}".format(**self._state()))
+            self.view.show(seconds, self._levels, self._second, "{preset}: {state}".format(**self._state()))
 
     def _state(self) -> dict[str, Any]:
         pedal = self._pedal
         state = "bypassed" if pedal.bypassed else "playing"
         if not pedal.guard.trusted:
             state = "clean: engine failed" if pedal.guard.failed else "clean: overload"
-        return {"state": state, "overloads": pedal.guard.overloads, "model": pedal.engine.manifest.name}
+        return {"state": state, "overloads": pedal.guard.overloads, "model": pedal.engine.manifest.name,
+                "preset": self._board.preset.name}
 
     def _fade_out(self) -> None:
         self._pedal.muted = True

@@ -11,99 +11,78 @@ from neuralpedal.cli.console import note, print_json, print_table, stderr
 
 if TYPE_CHECKING:
     from neuralpedal.device.audio_device import AudioDevice, AudioStream, AudioSystem, StreamFormat
-    from neuralpedal.device.engine import Engine
-    from neuralpedal.device.pedal import Pedal, PedalSettings
+    from neuralpedal.device.pedal import Pedal
 
 _ENGINES = ("auto", "native", "litert")
 
 
 @click.command("run")
 @click.argument("models", metavar="MODEL...", type=click.Path(path_type=Path), nargs=-1)
+@click.option("--config", type=click.Path(path_type=Path), help="Card, presets and controls (docs/pedal-file.md). "
+              "MODELs and options go before what it says.")
 @click.option("--list", "list_devices", is_flag=True, help="Show the sound cards and end.")
 @click.option("--json", "as_json", is_flag=True, help="With --list: print JSON.")
 @click.option("--device", help="Index, name or part of the name of a sound card.  [default: the system's]")
-@click.option("--input-channel", default=1, show_default=True, help="Where the guitar is plugged in: 1 or 2.")
-@click.option("--block", type=click.IntRange(16, 1024), default=64, show_default=True,
-              help="Samples per block: less is less latency.")
+@click.option("--input-channel", type=int, help="Where the guitar is plugged in: 1 or 2.  [default: 1]")
+@click.option("--block", type=click.IntRange(16, 1024), help="Samples per block: less is less latency.  [default: 64]")
 @click.option("--rate", type=int, help="Sample rate in Hz; a model plays at its own alone.  [default: the model's]")
-@click.option("--input-gain", default=0.0, show_default=True, help="In front of the model, in dB.")
-@click.option("--output-gain", default=0.0, show_default=True, help="Behind it, in dB.")
-@click.option("--bypass", is_flag=True, help="Begin bypassed.")
-@click.option("--engine", type=click.Choice(_ENGINES), default="auto", show_default=True,
-              help="native: compiled for this machine; litert: interpreted; auto: native where a C compiler is.")
+@click.option("--input-gain", type=float, help="In front of the model, in dB.  [default: 0]")
+@click.option("--output-gain", type=float, help="Behind it, in dB.  [default: 0]")
+@click.option("--bypass/--no-bypass", default=None, help="Begin bypassed.  [default: as the first preset says]")
+@click.option("--engine", type=click.Choice(_ENGINES), help="native: compiled for this machine; litert: interpreted; "
+              "auto: native where a C compiler is.  [default: auto]")
 @click.option("--late-blocks", type=click.IntRange(min=0), help="Take the engine out after so many late blocks in a "
               "row; 0: never.  [default: 10 ms of them, 3 at least]")
 @click.option("--seconds", type=float, help="End after so many.  [default: at Ctrl-C or SIGTERM]")
 @click.option("--headless", is_flag=True, help="No live view; as where stderr is no terminal.")
 @click.option("--log", type=click.Path(path_type=Path), help="Append one JSON row a second to this file.")
-def command(models: tuple[Path, ...], list_devices: bool, as_json: bool, device: str | None, input_channel: int,
-            block: int, rate: int | None, input_gain: float, output_gain: float, bypass: bool, engine: str,
-            late_blocks: int | None, seconds: float | None, headless: bool, log: Path | None) -> None:
+def command(models: tuple[Path, ...], config: Path | None, list_devices: bool, as_json: bool, device: str | None,
+            input_channel: int | None, block: int | None, rate: int | None, input_gain: float | None,
+            output_gain: float | None, bypass: bool | None, engine: str | None, late_blocks: int | None,
+            seconds: float | None, headless: bool, log: Path | None) -> None:
     """Play the guitar through the first MODEL (a .tflite), from a sound card and back to it, until Ctrl-C.
 
-    SIGUSR1 changes to the next model, SIGUSR2 bypasses. An engine that cannot keep up is taken out, and the clean
-    guitar heard, until it can.
+    SIGUSR1 changes to the next model or preset, SIGUSR2 bypasses. An engine that cannot keep up is taken out, and the
+    clean guitar heard, until it can.
 
     \b
     Examples:
       neuralpedal run --list
       neuralpedal run sd1-pedal/sd1.w8.tflite --device hifiberry --block 64
       neuralpedal run sd1.w8.tflite fuzz.w8.tflite --headless --log pedal.jsonl
+      neuralpedal run --config pedal.yaml
     """
     if list_devices:
         _print_devices(as_json)
         return
-    if not models:
-        raise click.UsageError("no MODEL given; `neuralpedal run --list` shows the sound cards")
     if seconds is not None and not seconds > 0.0:
         raise click.BadParameter(f"{seconds}: wanted more than 0", param_hint="--seconds")
+    if not models and config is None:
+        raise click.UsageError("no MODEL given; `neuralpedal run --list` shows the sound cards")
     from neuralpedal.cli.live_log import LiveLog
     from neuralpedal.cli.live_session import LiveSession
     from neuralpedal.cli.live_view import LiveView
+    from neuralpedal.cli.pedal_loading import Options, PedalPlan
     from neuralpedal.device.audio_device import AudioSystem, StreamFormat
-    from neuralpedal.device.pedal import PedalSettings
 
-    engines = [_open_engine(model, engine, block, rate) for model in models]
-    pedal = _assemble(engines, PedalSettings(input_gain, output_gain, bypass), late_blocks)
-    form = StreamFormat(pedal.engine.sample_rate_hz, block, input_channel)
+    plan = PedalPlan(Options(models, config, device, input_channel, block, rate, input_gain, output_gain, bypass,
+                             engine, late_blocks))
+    board = plan.board()
+    playing = board.pedal.engine
+    form = StreamFormat(playing.sample_rate_hz, plan.audio.block, plan.audio.input_channel)
     with ExitStack() as stack:
         rows = stack.enter_context(LiveLog(log)) if log else None
         audio = stack.enter_context(AudioSystem())
-        card = audio.choose(device)
-        stream = _open_stream(audio, card, form, pedal)
-        title = (f"{models[0].name}, {pedal.engine.description}; {card.name} ({card.host_api}), "
-                 f"{form.sample_rate_hz} Hz, blocks of {block}, {stream.latency_ms:.1f} ms in the driver")
+        card = audio.choose(plan.audio.device)
+        stream = _open_stream(audio, card, form, board.pedal)
+        title = (f"{board.preset.name}, {playing.description}; {card.name} ({card.host_api}), "
+                 f"{form.sample_rate_hz} Hz, blocks of {form.block_size}, {stream.latency_ms:.1f} ms in the driver")
         note(f"playing {title}; Ctrl-C ends it")
-        session = LiveSession(pedal, stream, seconds, rows, engines)
+        session = LiveSession(board, stream, seconds, rows)
         if not headless and stderr.is_terminal:
             session.view = stack.enter_context(LiveView(title))
         session.play()
     note(session.summary())
-
-
-def _open_engine(model: Path, engine: str, block: int, rate: int | None) -> "Engine":
-    from neuralpedal.cli.tflite_player import open_tflite
-    from neuralpedal.contract.errors import SpecError
-
-    opened = open_tflite(model, engine, block)
-    if rate not in (None, opened.sample_rate_hz):
-        raise SpecError(f"--rate {rate}: {model} was trained at {opened.sample_rate_hz} Hz and plays rightly at no "
-                        f"other rate; leave --rate out, or train a model at {rate} Hz")
-    return opened
-
-
-def _assemble(engines: list["Engine"], settings: "PedalSettings", late_blocks: int | None) -> "Pedal":
-    from neuralpedal.contract.errors import SpecError
-    from neuralpedal.device.overload_guard import OverloadGuard
-    from neuralpedal.device.pedal import Pedal
-
-    first = engines[0]
-    for other in engines:
-        if other.sample_rate_hz != first.sample_rate_hz:
-            raise SpecError(f"{other.manifest.name} plays at {other.sample_rate_hz} Hz, {first.manifest.name} at "
-                            f"{first.sample_rate_hz} Hz; choose models of one sample rate")
-    first.prewarm()
-    return Pedal(first, settings, OverloadGuard(first.block_size, first.sample_rate_hz, late_blocks))
 
 
 def _open_stream(audio: "AudioSystem", card: "AudioDevice", form: "StreamFormat", pedal: "Pedal") -> "AudioStream":

@@ -15,10 +15,7 @@ from neuralpedal.contract.gain import linear_gain
 from neuralpedal.device.block_meter import BlockMeter
 from neuralpedal.device.engine import Block, Engine
 from neuralpedal.device.overload_guard import ENGINE_FAILURES, OverloadGuard
-from neuralpedal.device.ramp import Ramp
-
-FADE_S = 0.020
-"""How long a change of a setting takes."""
+from neuralpedal.device.ramp import FADE_S, Ramp
 
 _ESCAPE_S = 0.005
 """How long an engine that is late is still heard: each block of it is a gap in the sound."""
@@ -84,11 +81,12 @@ class Pedal:
         """What plays; during a change, what played before."""
         return self._engine
 
-    def switch_to(self, engine: Engine) -> bool:
+    def switch_to(self, engine: Engine, is_warm: bool = False) -> bool:
         """Change to another engine with a crossfade, after a prewarm on the calling thread. Not real-time safe.
 
         Args:
             engine: must not be playing; from now on only this pedal may play it.
+            is_warm: it was prewarmed already.
 
         Returns:
             False if the change before is not over yet: nothing is done then.
@@ -102,10 +100,16 @@ class Pedal:
                             f"blocks of {wanted[0]} at {wanted[1]} Hz; choose models of one sample rate")
         if self._incoming is not None:
             return False
-        engine.reset()
-        engine.prewarm()
+        if not is_warm:
+            engine.reset()
+            engine.prewarm()
         self._incoming = engine
         return True
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether a change to another engine is not over yet."""
+        return self._incoming is not None
 
     @property
     def is_silent(self) -> bool:
@@ -166,11 +170,7 @@ class Pedal:
     def _drive(self, dry: Block) -> Block:
         """The engine's input: ``dry`` itself where the gain is 1, so that no sample changes."""
         self._input_ramp.aim(self._input_factor, self._fade)
-        factors = self._input_ramp.advance()
-        if factors is None and self._input_ramp.value == 1.0:
-            return dry
-        np.multiply(dry, self._input_ramp.value if factors is None else factors, out=self._driven)
-        return self._driven
+        return self._input_ramp.scaled(dry, self._driven)
 
     def _play_engine(self, dry: Block, wet: Block) -> bool:
         """Silence where the engine fails: whether it played."""

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 Factors = NDArray[np.float32]
 
+FADE_S = 0.020
+"""How long a change of a setting takes."""
+
 
 class Ramp:
     """One factor, advanced a block at a time by the audio thread.
@@ -64,3 +67,14 @@ class Ramp:
             np.multiply(block, factors, out=block)
         elif self.value != 1.0:
             np.multiply(block, self.value, out=block)
+
+    def scaled(self, block: NDArray[np.float32], out: NDArray[np.float32]) -> NDArray[np.float32]:
+        """``block`` times the next factors, in ``out``; ``block`` itself where they are 1, so that no sample changes.
+
+        Real-time safe.
+        """
+        factors = self.advance()
+        if factors is None and self.value == 1.0:
+            return block
+        np.multiply(block, self.value if factors is None else factors, out=out)
+        return out

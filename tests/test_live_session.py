@@ -23,8 +23,11 @@ from neuralpedal.cli.live_view import view_table
 from neuralpedal.contract.errors import AudioDeviceError, OutputError
 from neuralpedal.device.audio_device import AudioSystem, StreamFormat
 from neuralpedal.device.block_meter import BlockMeter
-from neuralpedal.device.overload_guard import OverloadGuard
-from neuralpedal.device.pedal import FADE_S, Pedal
+from neuralpedal.device.pedal import Pedal
+from neuralpedal.device.pedal_file import PresetSettings
+from neuralpedal.device.pedalboard import Pedalboard
+from neuralpedal.device.ramp import FADE_S
+from neuralpedal.device.voice import Voice
 from signals import RATE_HZ
 from toy_engines import ToyEngine
 
@@ -78,14 +81,31 @@ def _send(number: int) -> Callable[[], None]:
 
 
 @pytest.fixture
-def pedal() -> Pedal:
-    return Pedal(ToyEngine(), guard=OverloadGuard(64, RATE_HZ, late_blocks=8))
+def toy() -> ToyEngine:
+    return ToyEngine()
+
+
+@pytest.fixture
+def board(toy) -> Pedalboard:
+    return board_of(toy)
+
+
+@pytest.fixture
+def pedal(board) -> Pedal:
+    return board.pedal
+
+
+def board_of(*engines: ToyEngine) -> Pedalboard:
+    """A preset for each engine."""
+    voices = [Voice(engine, PresetSettings(name=f"preset {place}", model="toy"))
+              for place, engine in enumerate(engines, 1)]
+    return Pedalboard(voices, late_blocks=8)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, None])
-def test_the_end_is_a_fade_to_silence_before_the_card_is_closed(pedal, number):
+def test_the_end_is_a_fade_to_silence_before_the_card_is_closed(board, pedal, number):
     card = ThreadCard(pedal, [(300, _send(number))] if number else ())
-    session = LiveSession(pedal, card, None if number else 0.9)
+    session = LiveSession(board, card, None if number else 0.9)
     before = signal.getsignal(signal.SIGTERM), sys.getswitchinterval()
     session.play()
     assert (signal.getsignal(signal.SIGTERM), sys.getswitchinterval()) == before
@@ -98,32 +118,31 @@ def test_the_end_is_a_fade_to_silence_before_the_card_is_closed(pedal, number):
     assert session.summary().startswith("played 0.")
 
 
-def test_a_card_that_is_gone_or_says_nothing_is_an_error_and_is_closed(pedal, monkeypatch):
+def test_a_card_that_is_gone_or_says_nothing_is_an_error_and_is_closed(board, pedal, monkeypatch):
     monkeypatch.setattr(live_session, "_GONE_S", 0.3)
     card = ThreadCard(pedal)
     card.is_active = False
     with pytest.raises(AudioDeviceError, match="no audio any more"):
-        LiveSession(pedal, card).play()
+        LiveSession(board, card).play()
     assert not card.is_open
     dumb = SimpleNamespace(start=lambda: None, is_active=True, latency_ms=1.0, close=lambda: None)
     with pytest.raises(AudioDeviceError, match="no audio any more"):
-        LiveSession(pedal, dumb).play()
+        LiveSession(board, dumb).play()
 
 
-def test_an_overload_is_said_logged_and_recovered_from(tmp_path, capfd, monkeypatch):
+def test_an_overload_is_said_logged_and_recovered_from(board, toy, pedal, tmp_path, capfd, monkeypatch):
     """2 ms of work in blocks of 1.33 ms: the clean guitar plays until the engine is quick again."""
     monkeypatch.setattr("neuralpedal.device.overload_guard._FIRST_PAUSE_S", 1.8)
-    pedal = Pedal(ToyEngine(), guard=OverloadGuard(64, RATE_HZ, late_blocks=8))
-    pedal.engine.busy_s = 0.002
+    toy.busy_s = 0.002
     logged = tmp_path / "log.jsonl"
     card = ThreadCard(pedal, [
-        (60, lambda: setattr(pedal.engine, "busy_s", 0.0)),
+        (60, lambda: setattr(toy, "busy_s", 0.0)),
         (lambda: pedal.guard.trusted, lambda: None),
         (lambda: '"playing"' in logged.read_text(), lambda: None),
         (200, _send(signal.SIGTERM)),
     ])
     with LiveLog(logged) as log:
-        LiveSession(pedal, card, None, log).play()
+        LiveSession(board, card, None, log).play()
     said = capfd.readouterr().err
     assert "the engine was late 8 times in a row; the clean guitar plays until it works again" in " ".join(said.split())
     states = [json.loads(line)["state"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
@@ -138,20 +157,20 @@ def test_an_overload_is_said_logged_and_recovered_from(tmp_path, capfd, monkeypa
     assert np.max(np.abs(np.diff(wet.reshape(-1)))) <= 0.0143 + 1.5 / round(0.005 * RATE_HZ)
 
 
-def test_a_busy_engine_on_a_jack_server_is_taken_out_and_comes_back(jack_server: JackServer, pedal):
-    pedal.engine.busy_s = 0.002
+def test_a_busy_engine_on_a_jack_server_is_taken_out_and_comes_back(jack_server: JackServer, board, pedal, toy):
+    toy.busy_s = 0.002
 
     def mend_it_once_it_is_out_and_end_once_it_is_back() -> None:
         for true in (lambda: pedal.guard.overloads > 0, lambda: pedal.guard.trusted):
             end = time.monotonic() + 20.0
             while not true() and time.monotonic() < end:
                 time.sleep(0.01)
-            pedal.engine.busy_s = 0.0
+            toy.busy_s = 0.0
         os.kill(os.getpid(), signal.SIGTERM)
 
     with AudioSystem() as audio:
         stream = audio.open(audio.choose(), StreamFormat(RATE_HZ, 64), pedal.process)
-        session = LiveSession(pedal, stream)
+        session = LiveSession(board, stream)
         threading.Thread(target=mend_it_once_it_is_out_and_end_once_it_is_back).start()
         session.play()
     reading = pedal.meter.read()
@@ -161,22 +180,24 @@ def test_a_busy_engine_on_a_jack_server_is_taken_out_and_comes_back(jack_server:
     assert "overloads" in session.summary()
 
 
-def test_sigusr1_plays_the_next_model_and_sigusr2_bypasses(pedal, tmp_path):
-    first, second = pedal.engine, ToyEngine(drive=2.0)
+def test_sigusr1_plays_the_next_model_and_sigusr2_bypasses(toy, tmp_path):
+    board = board_of(toy, ToyEngine(drive=2.0))
+    pedal = board.pedal
+    first = pedal.engine
     logged = tmp_path / "log.jsonl"
     card = ThreadCard(pedal, [
         (150, _send(signal.SIGUSR1)),
-        (lambda: pedal.engine is second, lambda: None),
+        (lambda: pedal.engine is not first and not pedal.is_changing, lambda: None),
         (150, _send(signal.SIGUSR2)),
         (lambda: '"bypassed"' in logged.read_text(), _send(signal.SIGUSR2)),
         (150, _send(signal.SIGUSR1)),
-        (lambda: pedal.engine is first, lambda: None),
+        (lambda: pedal.engine is first and not pedal.is_changing, lambda: None),
         (150, _send(signal.SIGTERM)),
     ])
     with LiveLog(logged) as log:
-        LiveSession(pedal, card, None, log, [first, second]).play()
+        LiveSession(board, card, None, log).play()
     rows = [json.loads(line) for line in logged.read_text().splitlines()]
-    assert ("bypassed", "toy") in [(row["state"], row["model"]) for row in rows]
+    assert ("bypassed", "preset 2") in [(row["state"], row["preset"]) for row in rows]
     wet = np.stack(card.wet)
     tone = 0.3 * np.sin(2 * np.pi * 110.0 * np.arange(wet.size) / RATE_HZ).reshape(wet.shape)
     wanted = {"first": -np.tanh(3.0 * tone), "second": np.tanh(2.0 * tone), "clean": tone}

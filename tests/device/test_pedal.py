@@ -11,8 +11,8 @@ import pytest
 
 from neuralpedal.contract.errors import SpecError
 from neuralpedal.device.engine import open_engine
-from neuralpedal.device.pedal import FADE_S, Pedal, PedalSettings
-from neuralpedal.device.ramp import Ramp
+from neuralpedal.device.pedal import Pedal, PedalSettings
+from neuralpedal.device.ramp import FADE_S, Ramp
 from neuralpedal.device.stream import stream
 from signals import RATE_HZ, plucks
 from toy_engines import ToyEngine
