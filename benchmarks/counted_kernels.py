@@ -18,7 +18,7 @@ from neuralpedal.firmware_bridge.compiler import compiler_command, find_program,
 from neuralpedal.firmware_bridge.kernel_race import compiler_flags, vector_kernels
 from neuralpedal.firmware_bridge.target import WARNING_FLAGS, load_target
 from neuralpedal.firmware_bridge.toolchain import Toolchain, find_toolchain
-from neuralpedal.firmware_bridge.vector_code import VectorKernel
+from neuralpedal.firmware_bridge.vector_kernel import VectorKernel
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from firmware_pedals import Wanted, write_pedal
@@ -51,7 +51,7 @@ class Kernel:
     """What is counted.
 
     Attributes:
-        int16_weights: which kind of vector kernel; None for integer schemes, which have one kernel.
+        int16_weights: which kind of vector kernel; None for integer schemes, which have one kind.
     """
 
     machine: Machine
@@ -68,7 +68,7 @@ class Kernel:
         """Those of its kind that would race on such a machine. Never empty."""
         machine = Toolchain(("cc",), (self.machine.processor,), "", self.machine.macros)
         found = [setting for setting in vector_kernels(file, machine)
-                 if (setting.int16_weights if setting else None) == self.int16_weights]
+                 if self.int16_weights in (None, setting and setting.int16_weights)]
         if not found:
             raise FirmwareError(f"{self.name}: no such kernel races any more; mend KERNELS in {Path(__file__).name}")
         return found
@@ -104,12 +104,12 @@ def _run(command: list[str]) -> str:
     return done.stdout
 
 
-_AVX2 = frozenset({"__AVX2__", "__FMA__"})
+_AVX2, _NEON = frozenset({"__AVX2__", "__FMA__"}), frozenset({"__aarch64__", "__ARM_NEON"})
 HASWELL = Machine("haswell", "-march=haswell", _AVX2, (4, 36), lambda: compiler_command(load_target("host")),
                   _count_with_callgrind)
 # Of a Pi Zero 2 and Pi 3, a Pi 4, a Pi 5.
 CORTEX_A53, CORTEX_A72, CORTEX_A76 = (
-    Machine(core, f"-mcpu={core}", frozenset(), (1, 3), lambda: ["aarch64-linux-gnu-gcc", "-static"],
+    Machine(core, f"-mcpu={core}", _NEON, (1, 3), lambda: ["aarch64-linux-gnu-gcc", "-static"],
             partial(_count_with_qemu, core)) for core in ("cortex-a53", "cortex-a72", "cortex-a76"))
 
 KERNELS = (

@@ -11,8 +11,10 @@ from neuralpedal.firmware_bridge.float_code import float_code
 from neuralpedal.firmware_bridge.frame_code import frame_code
 from neuralpedal.firmware_bridge.generated_code import GeneratedCode, padded
 from neuralpedal.firmware_bridge.tflite_code import tflite_code
-from neuralpedal.firmware_bridge.vector_code import VectorKernel, vector_code
+from neuralpedal.firmware_bridge.vector_code import vector_code
+from neuralpedal.firmware_bridge.vector_kernel import VectorKernel
 from neuralpedal.firmware_bridge.w8a16_code import w8a16_code
+from neuralpedal.firmware_bridge.w8a16_lanes_code import w8a16_lanes_code
 
 SHARED_RUNTIME_FILES = ("pedal.h", "pedal_audio.h", "pedal_dsp.h")
 MODEL_HEADER, MODEL_SOURCE = "pedal_model.h", "pedal_model.c"
@@ -28,7 +30,7 @@ class CodeRequest:
     Attributes:
         io: float or int16. kernels: of which interpreter a w8a8 file's arithmetic is; None for the scheme's own.
         name: a C identifier. command: how to generate the same again.
-        vector: for float networks on machines with vectors; None for the portable kernel, which plays no frames.
+        vector: for float networks and w8a16 on machines with vectors; None for the portable kernel, without frames.
     """
 
     io: str
@@ -45,13 +47,18 @@ _GENERATORS: dict[str, _Generator] = {
     "w8": lambda file, request: _float_code(file, request),
     "w8a8": lambda file, request: tflite_code(file, request.io == "int16", request.kernels),
     "tflm16x8": lambda file, request: tflite_code(file, request.io == "int16", None),
-    "w8a16": lambda file, request: w8a16_code(file, request.io == "int16"),
+    "w8a16": lambda file, request: _w8a16_code(file, request),
 }
 """By scheme."""
 
 
 def _float_code(file: TfliteFile, request: CodeRequest) -> GeneratedCode:
     return vector_code(file, request.vector) if request.vector else float_code(file)
+
+
+def _w8a16_code(file: TfliteFile, request: CodeRequest) -> GeneratedCode:
+    int16_audio = request.io == "int16"
+    return w8a16_lanes_code(file, int16_audio, request.vector) if request.vector else w8a16_code(file, int16_audio)
 
 
 def generate_code(file: TfliteFile, request: CodeRequest) -> GeneratedCode:

@@ -17,7 +17,7 @@ from neuralpedal.firmware_bridge.c_text import array, define, float_literal
 from neuralpedal.firmware_bridge.generated_code import GeneratedCode, padded
 from neuralpedal.firmware_bridge.weight_layout import unit_groups
 
-RUNTIME_FILES = ("pedal_activations.h", "pedal_float.c", "pedal_float.h")
+RUNTIME_FILES = ("pedal_activations.h", "pedal_float.c", "pedal_float.h", "pedal_zero_state.c")
 
 
 def float_code(file: TfliteFile) -> GeneratedCode:

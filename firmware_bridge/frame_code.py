@@ -12,9 +12,10 @@ from neuralpedal.contract.tflite_file import TfliteFile
 from neuralpedal.contract.weights import NetworkWeights
 from neuralpedal.firmware_bridge.c_text import array, define, float_literal
 from neuralpedal.firmware_bridge.generated_code import GeneratedCode
-from neuralpedal.firmware_bridge.vector_code import GATE_FACTORS, VectorKernel
+from neuralpedal.firmware_bridge.vector_code import GATE_FACTORS
+from neuralpedal.firmware_bridge.vector_kernel import VectorKernel
 
-RUNTIME_FILES = ("pedal_frames.c", "pedal_frames.h", "pedal_gate_lanes.h", "pedal_lanes.h")
+RUNTIME_FILES = ("pedal_frames.c", "pedal_frames.h", "pedal_gate_lanes.h", "pedal_lanes.h", "pedal_zero_state.c")
 
 
 def frame_code(file: TfliteFile, kernel: VectorKernel) -> GeneratedCode:

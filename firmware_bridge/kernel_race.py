@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from neuralpedal.contract.integer_network import SCHEME as W8A16
 from neuralpedal.contract.metrics import esr
 from neuralpedal.contract.native_library import LIBRARY_FILE
 from neuralpedal.contract.tflite_file import TfliteFile
@@ -21,7 +22,7 @@ from neuralpedal.firmware_bridge.compiler import run_compiler
 from neuralpedal.firmware_bridge.generated_code import GeneratedCode
 from neuralpedal.firmware_bridge.loaded_pedal import LoadedPedal, play_library
 from neuralpedal.firmware_bridge.toolchain import Toolchain
-from neuralpedal.firmware_bridge.vector_code import VectorKernel
+from neuralpedal.firmware_bridge.vector_kernel import VectorKernel
 
 LARGEST_ESR = 1e-6
 """Of a float kernel's output against the float64 reference; kernels that miss it are not taken."""
@@ -53,10 +54,10 @@ class Trial:
 
 
 def vector_kernels(file: TfliteFile, toolchain: Toolchain) -> Sequence[VectorKernel | None]:
-    """Settings worth a try; None: the portable kernel, the only one of integer schemes."""
+    """Settings worth a try; None: the portable kernel, the only one of most integer schemes."""
     spec, scheme = file.manifest().network, file.manifest().scheme
     if scheme not in FLOAT_SCHEMES:
-        return [None]
+        return _integer_kernels(spec.hidden_size, scheme, toolchain)
     if spec.kind.has_frame:
         return [VectorKernel(toolchain.lanes(16), together=together) for together in (1, 2)]
     lanes = toolchain.lanes(spec.hidden_size)
@@ -69,6 +70,15 @@ def vector_kernels(file: TfliteFile, toolchain: Toolchain) -> Sequence[VectorKer
     if groups <= 4:
         kernels.append(VectorKernel(lanes, together=several, written_out=False))
     return kernels
+
+
+def _integer_kernels(hidden_size: int, scheme: str, toolchain: Toolchain) -> Sequence[VectorKernel | None]:
+    """Without vectors of integers, the kernel that uses some for its sums only is the better one."""
+    if scheme != W8A16 or not toolchain.has_integer_vectors:
+        return [None]
+    lanes = toolchain.lanes(hidden_size)
+    groups = -(-hidden_size // lanes)
+    return [VectorKernel(lanes, int16_weights=True, together=together) for together in (1, 2) if groups % together == 0]
 
 
 def try_kernel(file: TfliteFile, vector: VectorKernel | None, folder: Path, toolchain: Toolchain,

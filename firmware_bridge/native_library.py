@@ -25,7 +25,6 @@ from neuralpedal.contract.native_library import (
     write_description,
 )
 from neuralpedal.contract.tflite_file import TfliteFile, read_tflite
-from neuralpedal.firmware_bridge.code_generation import FLOAT_SCHEMES
 from neuralpedal.firmware_bridge.expected_audio import EXACT, ExpectedAudio
 from neuralpedal.firmware_bridge.golden import golden_dry
 from neuralpedal.firmware_bridge.kernel_race import (
@@ -98,7 +97,8 @@ def _move(done: Path, folder: Path) -> None:
 def _build_digest(toolchain: Toolchain) -> str:
     """Of all that decides what the compiler makes, but for the model."""
     package = Path(__file__).parent
-    deciding = [package / f"{name}.py" for name in ("c_sources", "code_generation", "kernel_race")]
+    deciding = [package / f"{name}.py" for name in ("c_sources", "code_generation", "kernel_race", "lane_layout",
+                                                    "vector_kernel", "weight_layout")]
     written = [*package.glob("*_code.py"), *deciding, *package.glob("runtime/*.[ch]")]
     sources = [path.read_bytes() for path in sorted(written)]
     identity = repr((toolchain.command, toolchain.tuning, toolchain.identity, processor_identity(), FLOAT_FLAGS,
@@ -113,7 +113,8 @@ def _build(file: TfliteFile, place: Path, toolchain: Toolchain) -> None:
     wanted = expected.play(dry)
     tried: list[Trial] = []
     refused: list[FirmwareError] = []
-    for index, vector in enumerate(vector_kernels(file, toolchain)):
+    vectors = vector_kernels(file, toolchain)
+    for index, vector in enumerate(vectors):
         try:
             tried.append(try_kernel(file, vector, place / f"try-{index}", toolchain, dry, wanted))
         except FirmwareError as error:
@@ -121,7 +122,7 @@ def _build(file: TfliteFile, place: Path, toolchain: Toolchain) -> None:
     right = [trial for trial in tried if trial.is_right(expected.tolerance is EXACT)]
     if not right:
         # What is right everywhere, for whatever went wrong here.
-        if refused and (file.manifest().scheme not in FLOAT_SCHEMES or file.manifest().network.kind.has_frame):
+        if refused and (vectors == [None] or file.manifest().network.kind.has_frame):
             raise refused[0]
         tried.append(try_kernel(file, None, place / "portable", toolchain, dry, wanted))
         right = [trial for trial in tried[-1:] if trial.is_right(expected.tolerance is EXACT)]

@@ -29,6 +29,11 @@ class Toolchain:
             return 16
         return 8 if {"__AVX2__", "__FMA__"} <= self.macros else 4
 
+    @property
+    def has_integer_vectors(self) -> bool:
+        """With all that an integer kernel for vectors needs."""
+        return "__AVX2__" in self.macros or {"__aarch64__", "__ARM_NEON"} <= self.macros
+
 
 def find_toolchain(command: Sequence[str] = (), tuning: Sequence[str] = ("-march=native",)) -> Toolchain:
     """The host's compiler, or ``command``. Raises FirmwareError: none is there, or it fails."""

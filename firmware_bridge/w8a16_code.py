@@ -7,13 +7,15 @@ import numpy as np
 from neuralpedal.contract.fixed_point import Integers
 from neuralpedal.contract.integer_activations import sigmoid_table
 from neuralpedal.contract.integer_network import IntegerLayer, IntegerNetwork, ScaledMatrix, read_integer_network
+from neuralpedal.contract.manifest import Manifest
 from neuralpedal.contract.tflite_file import TfliteFile
 from neuralpedal.firmware_bridge.audio_defines import decoding_defines, encoding_defines
 from neuralpedal.firmware_bridge.c_text import array, define, int32_literal
 from neuralpedal.firmware_bridge.generated_code import GeneratedCode, padded
 from neuralpedal.firmware_bridge.weight_layout import interleave, unit_groups
 
-RUNTIME_FILES = ("pedal_integer_tables.h", "pedal_w8a16.c", "pedal_w8a16.h")
+RUNTIME_FILES = ("pedal_integer_tables.h", "pedal_w8a16.c", "pedal_w8a16.h", "pedal_w8a16_answer.h",
+                 "pedal_zero_state.c")
 
 
 def w8a16_code(file: TfliteFile, int16_audio: bool) -> GeneratedCode:
@@ -24,11 +26,7 @@ def w8a16_code(file: TfliteFile, int16_audio: bool) -> GeneratedCode:
         FirmwareError: no fixed-point map for its gains.
     """
     network, manifest = read_integer_network(file), file.manifest()
-    defines = (
-        *_format_defines(network),
-        *encoding_defines(network.input_code, manifest.input_gain_db, int16_audio),
-        *decoding_defines(network.output_code, manifest.output_gain_db, int16_audio),
-    )
+    defines = w8a16_defines(network, manifest, int16_audio)
     size = network.layers[0].hidden_size
     weights = len(network.layers) * 2 - 1
     return GeneratedCode(
@@ -36,6 +34,12 @@ def w8a16_code(file: TfliteFile, int16_audio: bool) -> GeneratedCode:
         runtime_files=RUNTIME_FILES,
         state_bytes=len(network.layers) * (4 * size + 2 * padded(size)) + 2 * padded(size),
         table_bytes=weights * 8 * size * padded(size) + len(network.layers) * 48 * size + 2 * padded(size) + 4 * 1025)
+
+
+def w8a16_defines(network: IntegerNetwork, manifest: Manifest, int16_audio: bool) -> tuple[str, ...]:
+    """Formats, head and borders of the audio. Raises FirmwareError: no fixed-point map for its gains."""
+    return (*_format_defines(network), *encoding_defines(network.input_code, manifest.input_gain_db, int16_audio),
+            *decoding_defines(network.output_code, manifest.output_gain_db, int16_audio))
 
 
 def _format_defines(network: IntegerNetwork) -> Iterator[str]:
@@ -63,7 +67,12 @@ def _tables(network: IntegerNetwork) -> Iterator[str]:
     head = np.zeros(padded(network.layers[0].hidden_size), np.int64)
     head[: len(network.head.weights)] = network.head.weights
     yield array("const int16_t pedal_head_weights[PEDAL_HIDDEN_PADDED] PEDAL_ALIGNED", [("", map(str, head))])
-    yield array("const int32_t pedal_sigmoid_table[1025]", [("", map(str, sigmoid_table()))])
+    yield sigmoid_array()
+
+
+def sigmoid_array() -> str:
+    """The table of the activations."""
+    return array("const int32_t pedal_sigmoid_table[1025]", [("", map(str, sigmoid_table()))])
 
 
 def _input_row(layer: IntegerLayer) -> list[str]:

@@ -151,7 +151,7 @@ def test_a_missing_compiler_names_the_package(tmp_path: Path, monkeypatch: pytes
 def test_a_compiler_that_fails_is_quoted(tmp_path: Path, cli: Cli) -> None:
     write_project(MODEL, tmp_path / "pedal", golden_s=0.05)
     kernel = tmp_path / "pedal" / "pedal_w8a16.c"
-    kernel.write_text(kernel.read_text().replace("pedal_head(state, x)", "pedal_tail(state, x)"))
+    kernel.write_text(kernel.read_text().replace("pedal_answer(sum, x)", "pedal_tail(sum, x)"))
     code, _, err = cli("firmware", "verify", tmp_path / "pedal")
     assert code == 1 and "failed in" in err and "pedal_tail" in err and "pedal_w8a16.c" in err
 

@@ -17,7 +17,7 @@ from neuralpedal.firmware_bridge.kernel_race import LARGEST_ESR
 from neuralpedal.firmware_bridge.loaded_pedal import LoadedPedal
 from neuralpedal.firmware_bridge.target import WARNING_FLAGS
 from neuralpedal.firmware_bridge.toolchain import find_toolchain
-from neuralpedal.firmware_bridge.vector_code import VectorKernel
+from neuralpedal.firmware_bridge.vector_kernel import VectorKernel
 from signals import plucks
 from vector_kernels import FLAGS, X86, runs_here, write_sources
 

@@ -1,7 +1,5 @@
 """The float kernel for vectors: near the float64 reference for every size, width and storage, however blocks fall."""
 
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -9,32 +7,24 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from firmware_pedals import Wanted, need, trying_audio, write_pedal
+from firmware_pedals import Wanted, trying_audio, write_pedal
 from neuralpedal.contract.metrics import esr
-from neuralpedal.firmware_bridge.c_sources import runtime_text
 from neuralpedal.firmware_bridge.compiler import run_compiler
 from neuralpedal.firmware_bridge.expected_audio import ExpectedAudio
 from neuralpedal.firmware_bridge.kernel_race import LARGEST_ESR
 from neuralpedal.firmware_bridge.loaded_pedal import play_library
-from neuralpedal.firmware_bridge.target import WARNING_FLAGS
 from neuralpedal.firmware_bridge.toolchain import find_toolchain
-from neuralpedal.firmware_bridge.vector_code import VectorKernel
-from vector_kernels import FLAGS, X86, runs_here, write_sources
+from neuralpedal.firmware_bridge.vector_kernel import VectorKernel
+from vector_kernels import CORES, FLAGS, play_here, play_on_core, runs_here, write_sources
 
 pytestmark = pytest.mark.usefixtures("c_compiler")
 
 
 def _play(wanted: Wanted, folder: Path, kernel: VectorKernel, dry: np.ndarray) -> tuple[np.ndarray, ...]:
     """What the kernel and the reference answer to ``dry``."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     file = write_pedal(folder / "pedal.tflite", wanted)
-    sources, state_bytes = write_sources(file, folder, kernel)
-    tuning = X86[kernel.lanes] if "__x86_64__" in find_toolchain().macros else ()
-    run_compiler(["cc", *FLAGS, *tuning, *WARNING_FLAGS, "-shared", "-fPIC", *sources, "-o", "pedal.so"], folder)
-    # dlopen knows a library by its name.
-    library = (folder / "pedal.so").rename(folder / f"{abs(hash((wanted, kernel)))}.so")
-    return play_library(library, state_bytes, dry), ExpectedAudio(file).play(dry)
+    return play_here(file, folder / "c", kernel, dry), ExpectedAudio(file).play(dry)
 
 
 @st.composite
@@ -101,25 +91,15 @@ def test_audio_that_is_no_number_is_forgotten_again(tmp_path: Path) -> None:
     np.testing.assert_allclose(got[3000:], whole[3000:], atol=1e-3)
 
 
-@pytest.mark.parametrize("core", ["cortex-a53", "cortex-a72", "cortex-a76"])
+@pytest.mark.parametrize("core", CORES)
 @pytest.mark.parametrize("int16_weights", [False, True])
 def test_neon_gives_what_this_machine_gives(core: str, int16_weights: bool, tmp_path: Path) -> None:
-    need("aarch64-linux-gnu-gcc", "qemu-aarch64-static")
     file = write_pedal(tmp_path / "pedal.tflite", Wanted("w8", 20, 2, seed=4))
     sources, state_bytes = write_sources(file, tmp_path, VectorKernel(4, int16_weights, 1, 1, not int16_weights))
-    (tmp_path / "harness_host.c").write_text(runtime_text("harness_host.c"))
-    run_compiler(["aarch64-linux-gnu-gcc", *FLAGS, "-O3", f"-mcpu={core}", "-static", *WARNING_FLAGS, *sources,
-                  "harness_host.c", "-o", "pedal"], tmp_path)
-    dry = (trying_audio(6000) / 32768).astype("<f4")
-    dry.tofile(tmp_path / "dry.bin")
-    command = ["qemu-aarch64-static", "-cpu", core, str(tmp_path / "pedal"), "dry.bin", "wet.bin", "64", "1", "17"]
-    subprocess.run(command, cwd=tmp_path, check=True, timeout=120)
-    wet, wanted = np.fromfile(tmp_path / "wet.bin", "<f4"), ExpectedAudio(file).play(dry)
+    dry = (trying_audio(6000) / 32768).astype(np.float32)
+    wet, wanted = play_on_core(core, sources, tmp_path, dry, FLAGS), ExpectedAudio(file).play(dry)
     assert esr(wanted, wet) <= LARGEST_ESR
     run_compiler(["cc", *FLAGS, "-shared", "-fPIC", *sources, "-o", "host.so"], tmp_path)
     # Rounded to 15 bits, a state may fall to the other side.
     tolerance = 3e-5 if int16_weights else 1e-6
     np.testing.assert_allclose(wet, play_library(tmp_path / "host.so", state_bytes, dry), rtol=0, atol=tolerance)
-    listing = subprocess.run(["aarch64-linux-gnu-objdump", "-d", str(tmp_path / "pedal")], capture_output=True,
-                             text=True, check=True).stdout
-    assert not [line for line in listing.splitlines() if "\tsdot" in line or "\tudot" in line]

@@ -49,7 +49,7 @@ typedef struct {
 #elif defined(PEDAL_LANES)
 /* PEDAL_UNITS is PEDAL_HIDDEN, rounded up to whole vectors of PEDAL_LANES; what lies behind the last unit stays 0. */
 typedef struct {
-    float cell[PEDAL_UNITS];
+    pedal_cell cell[PEDAL_UNITS];
     pedal_hidden hidden[PEDAL_UNITS];
 } pedal_layer_state;
 

@@ -64,16 +64,6 @@ PEDAL_INLINE float pedal_step(pedal_state *state, float x)
     return y;
 }
 
-void pedal_init(pedal_state *state)
-{
-    memset(state, 0, sizeof *state);
-}
-
-void pedal_reset(pedal_state *state)
-{
-    pedal_init(state);
-}
-
 void pedal_process(pedal_state *state, const pedal_sample *in, pedal_sample *out, size_t n)
 {
     for (size_t t = 0; t < n; t++)

@@ -115,24 +115,34 @@ PEDAL_INLINE pedal_floats pedal_splat_lane(pedal_floats x, int lane)
 /* Hidden states as int16 in pairs, a pair in 32 bits, somewhere in a vector: pedal_pair_of knows where. */
 typedef pedal_ints pedal_pairs_of_states;
 
+/* Integers as int16, saturated. */
+PEDAL_INLINE pedal_pairs_of_states pedal_pack_whole(pedal_ints x)
+{
+#if PEDAL_AVX512
+    return (pedal_ints)_mm512_castsi256_si512(_mm512_cvtsepi32_epi16((__m512i)x));
+#elif PEDAL_AVX2
+    return (pedal_ints)_mm256_packs_epi32((__m256i)x, (__m256i)x);
+#else
+    int16_t states[2 * PEDAL_LANES] = {0};
+    for (int lane = 0; lane < PEDAL_LANES; lane++)
+        states[lane] = (int16_t)pedal_saturate_16(x[lane]);
+    pedal_ints packed;
+    memcpy(&packed, states, sizeof packed);
+    return packed;
+#endif
+}
+
 /* Hidden states in [-1, 1], of 2^15 - 1 steps. */
 PEDAL_INLINE pedal_pairs_of_states pedal_pack(pedal_floats x)
 {
     x *= pedal_splat(32767.0f);
 #if PEDAL_AVX512
-    return (pedal_ints)_mm512_castsi256_si512(_mm512_cvtsepi32_epi16(_mm512_cvtps_epi32((__m512)x)));
+    return pedal_pack_whole((pedal_ints)_mm512_cvtps_epi32((__m512)x));
 #elif PEDAL_AVX2
-    const __m256i whole = _mm256_cvtps_epi32((__m256)x);
-    return (pedal_ints)_mm256_packs_epi32(whole, whole);
+    return pedal_pack_whole((pedal_ints)_mm256_cvtps_epi32((__m256)x));
 #else
     /* Adding 1.5 * 2^23 rounds to the nearest integer, which then stands in the last bits. */
-    const pedal_ints whole = (pedal_ints)(x + pedal_splat(12582912.0f)) - 0x4B400000;
-    int16_t states[2 * PEDAL_LANES] = {0};
-    for (int lane = 0; lane < PEDAL_LANES; lane++)
-        states[lane] = (int16_t)whole[lane];
-    pedal_ints packed;
-    memcpy(&packed, states, sizeof packed);
-    return packed;
+    return pedal_pack_whole((pedal_ints)(x + pedal_splat(12582912.0f)) - 0x4B400000);
 #endif
 }
 

@@ -260,16 +260,6 @@ PEDAL_INLINE void pedal_put_down(const pedal_layer_work *layer, pedal_layer_stat
 #endif
 }
 
-void pedal_init(pedal_state *state)
-{
-    memset(state, 0, sizeof *state);
-}
-
-void pedal_reset(pedal_state *state)
-{
-    pedal_init(state);
-}
-
 void pedal_process(pedal_state *state, const pedal_sample *in, pedal_sample *out, size_t n)
 {
     const uint64_t before = pedal_flush_denormals();

@@ -9,8 +9,8 @@
 #include "pedal_audio.h"
 #include "pedal_dsp.h"
 #include "pedal_w8a16.h"
+#include "pedal_w8a16_answer.h"
 
-#define PEDAL_ARGUMENT_BITS 20
 #define PEDAL_TANH_ONE (INT32_C(1) << 30)
 
 /* Formats of a layer: F and C of the page. */
@@ -110,30 +110,6 @@ PEDAL_INLINE void pedal_step_second(pedal_state *state)
 }
 #endif
 
-/* The dense head with the skip: int16, in Y. */
-PEDAL_INLINE int32_t pedal_head(const pedal_state *state, int32_t x)
-{
-    const int16_t *hidden = state->layers[PEDAL_LAYERS - 1].hidden;
-    const int32_t sum = pedal_sum_row(pedal_head_weights, hidden, PEDAL_HIDDEN_PADDED);
-    int32_t total = PEDAL_HEAD_BIAS + (int32_t)(((int64_t)sum * PEDAL_HEAD_MULTIPLIER) >> PEDAL_HEAD_SHIFT);
-#if PEDAL_SKIP
-    total += x * (INT32_C(1) << PEDAL_SKIP_SHIFT);
-#else
-    (void)x;
-#endif
-    return pedal_saturate_16(total >> PEDAL_OUTPUT_GUARD_BITS);
-}
-
-void pedal_init(pedal_state *state)
-{
-    memset(state, 0, sizeof *state);
-}
-
-void pedal_reset(pedal_state *state)
-{
-    pedal_init(state);
-}
-
 void pedal_process(pedal_state *state, const pedal_sample *in, pedal_sample *out, size_t n)
 {
     for (size_t t = 0; t < n; t++) {
@@ -142,6 +118,7 @@ void pedal_process(pedal_state *state, const pedal_sample *in, pedal_sample *out
 #if PEDAL_LAYERS > 1
         pedal_step_second(state);
 #endif
-        out[t] = pedal_decode(pedal_head(state, x));
+        const int32_t sum = pedal_sum_row(pedal_head_weights, state->layers[PEDAL_LAYERS - 1].hidden, PEDAL_HIDDEN_PADDED);
+        out[t] = pedal_decode(pedal_answer(sum, x));
     }
 }

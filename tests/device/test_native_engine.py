@@ -155,6 +155,8 @@ def test_a_broken_kernel_for_vectors_leaves_the_portable_one(tmp_path: Path, mon
     library = build_native(MODEL, tmp_path)
     assert library.kernel == "portable"
     NativeEngine(MODEL, 64, library.folder)
+    monkeypatch.setattr(c_sources, "runtime_text", lambda name: healthy(name).replace("found.rise + found", "found"))
+    assert build_native(GOLDEN / "lstm-2x3.w8a16.tflite", tmp_path).kernel == "w8a16"
 
 
 def test_two_processes_build_at_once(tmp_path: Path) -> None:

@@ -1,0 +1,35 @@
+"""How a network is played by vectors: the switches of the kernels for machines that have some."""
+
+from dataclasses import dataclass
+
+LANES = (4, 8, 16)
+
+
+@dataclass(frozen=True)
+class VectorKernel:
+    """The switches of runtime/pedal_vector.c.
+
+    Attributes:
+        lanes: floats per vector, of ``LANES``. int16_weights: matrices and states of 16 bits.
+        together: groups of units at once. late: groups whose states are added in a second pass.
+        registers: states are spread out of registers. written_out: loops over groups are.
+        scheduled: instructions are put in order before registers are given out (gcc's -fschedule-insns): shorter waits,
+            more registers, so for one group of units only.
+    """
+
+    lanes: int
+    int16_weights: bool = False
+    together: int = 1
+    late: int = 0
+    registers: bool = False
+    written_out: bool = True
+    scheduled: bool = False
+
+    @property
+    def label(self) -> str:
+        """For tables."""
+        parts = [f"{self.lanes} lanes", f"{'int16' if self.int16_weights else 'float'} weights",
+                 f"{self.together} together"]
+        parts += [f"{self.late} late"] * bool(self.late)
+        parts += ["registers"] * self.registers + ["scheduled"] * self.scheduled
+        return ", ".join(parts)
