@@ -6,7 +6,7 @@ VENV ?= .venv
 WORKERS ?= 2
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test check lint types bench test-tflite-runtime wheel-smoke fixtures clean
+.PHONY: help setup demo test check lint types bench test-tflite-runtime test-arm64 wheel-smoke fixtures clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -53,6 +53,10 @@ $(VENV)/.bench: $(VENV)/.complete
 ## make test-tflite-runtime   the device tests in a small environment with tflite-runtime (Python 3.11)
 test-tflite-runtime:
 	.ci/test-tflite-runtime
+
+## make test-arm64   the base install in a small Debian for 64-bit ARM under qemu: what it plays is what this machine plays
+test-arm64: setup
+	.ci/test-arm64
 
 ## make wheel-smoke   build the wheel, install it in a clean environment, use it
 wheel-smoke: setup
