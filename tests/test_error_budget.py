@@ -7,16 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from firmware_pedals import Wanted, write_pedal
 from frame_pedals import frame_weights
 from neuralpedal.cli.budget_table import print_budgets
 from neuralpedal.cli.file_player import FilePlayer
 from neuralpedal.contract.arithmetic import Arithmetic, Grid, LayerArithmetic
+from neuralpedal.contract.network_file import read_weights
 from neuralpedal.contract.reference import open_reference
 from neuralpedal.contract.spec import NetworkSpec
 from neuralpedal.contract.weights import NetworkWeights, random_weights
 from neuralpedal.convert.budget_advice import advice
 from neuralpedal.convert.conversion import convert
-from neuralpedal.convert.error_budget import TERMS, ErrorBudgets, nothing_of, only
+from neuralpedal.convert.error_budget import FLOAT_NOISE_ESR, TERMS, ErrorBudgets, nothing_of, only
 from neuralpedal.convert.schemes import PreparedScheme, schemes_for
 from neuralpedal.convert.source import ConversionSource, Take
 from signals import plucks
@@ -115,3 +117,12 @@ def test_the_weights_term_is_that_of_the_held_weights(source: ConversionSource) 
     prepared = PreparedScheme("w8", lambda manifest: b"", moved, nothing_of(source.weights))
     budget = ErrorBudgets(source, wet).budget(prepared, 0.9 * wet)
     assert budget is not None and budget["terms"]["weights"] == budget["together"] > 0
+
+
+def test_where_only_float_noise_is_measured_there_is_no_gap(tmp_path: Path) -> None:
+    """Weights that lie on their grid already: w8 plays the same numbers, and float32 sums differ by nothing that counts."""
+    pedal = write_pedal(tmp_path / "on-grid.tflite", Wanted("w8", 6, seed=3))
+    convert(source_of(read_weights(pedal)), ["w8"], tmp_path / "out", FilePlayer(64, 0.05))
+    budget = json.loads((tmp_path / "out" / "report.json").read_text())["schemes"]["w8"]["error_budget"]
+    assert 0.0 < budget["measured"] < FLOAT_NOISE_ESR and budget["gap"] is None
+    assert budget["terms"]["weights"] == budget["together"] == 0.0

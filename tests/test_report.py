@@ -271,6 +271,13 @@ def test_files_too_slow_to_probe_and_integer_files_are_left_out_with_a_reason() 
     assert probed.figures == {} and set(probed.left_out) == set(paths)
 
 
+def test_a_file_of_integers_that_nothing_can_play_fast_is_left_out_however_small_it_is() -> None:
+    row = {"real_time_factor": 0.01, "block_size": 64, "timed_engine": "litert"}
+    probed = probe_files({"w8a16": GOLDEN / "lstm-2x3.w8a16.tflite"}, {"w8a16": row})
+    assert probed.figures == {}
+    assert probed.left_out == {"w8a16": "nothing can be compiled here, and its integers in NumPy would take minutes"}
+
+
 def test_a_w8a16_file_is_probed_in_its_own_integers(c_compiler: None) -> None:
     row = {"real_time_factor": 0.01, "block_size": 64, "timed_engine": "native (w8a16)"}
     probed = probe_files({"w8a16": GOLDEN / "lstm-2x3.w8a16.tflite"}, {"w8a16": row})

@@ -122,6 +122,8 @@ PEDAL_INLINE pedal_pairs_of_states pedal_pack_whole(pedal_ints x)
     return (pedal_ints)_mm512_castsi256_si512(_mm512_cvtsepi32_epi16((__m512i)x));
 #elif PEDAL_AVX2
     return (pedal_ints)_mm256_packs_epi32((__m256i)x, (__m256i)x);
+#elif PEDAL_NEON
+    return (pedal_ints)vreinterpretq_s32_s16(vcombine_s16(vqmovn_s32((int32x4_t)x), vdup_n_s16(0)));
 #else
     int16_t states[2 * PEDAL_LANES] = {0};
     for (int lane = 0; lane < PEDAL_LANES; lane++)
