@@ -14,8 +14,8 @@ class Toolchain:
     """A compiler and what it compiles for.
 
     Attributes:
-        command: the compiler. tuning: flags that choose the processor. identity: its version, for the cache.
-        macros: names that it defines for that processor.
+        command: the compiler. tuning: flags that choose the processor.
+        identity: all that it defines for that processor, its version among it. macros: the names of that.
     """
 
     command: tuple[str, ...]
@@ -39,12 +39,12 @@ def find_toolchain(command: Sequence[str] = (), tuning: Sequence[str] = ("-march
     """The host's compiler, or ``command``. Raises FirmwareError: none is there, or it fails."""
     chosen = tuple(command or compiler_command(load_target("host")))
     try:
-        told = [subprocess.run([*chosen, *options], capture_output=True, text=True, check=True, timeout=60, input="",
-                               errors="replace").stdout
-                for options in (["--version"], [*tuning, "-dM", "-E", "-x", "c", "-"])]
+        # One call, for it is most of what opening a compiled pedal takes.
+        told = subprocess.run([*chosen, *tuning, "-dM", "-E", "-x", "c", "-"], capture_output=True, text=True,
+                              check=True, timeout=60, input="", errors="replace").stdout
     except subprocess.CalledProcessError as error:
         raise FirmwareError(f"{chosen[0]} failed; it says: {' '.join(error.stderr.split())[:300]}") from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise FirmwareError(f"{chosen[0]}: cannot be run ({error}); choose another compiler (CC)") from error
-    macros = frozenset(line.split()[1] for line in told[1].splitlines() if line.startswith("#define"))
-    return Toolchain(chosen, tuple(tuning), told[0], macros)
+    lines = [line for line in told.splitlines() if line.startswith("#define")]
+    return Toolchain(chosen, tuple(tuning), "\n".join(sorted(lines)), frozenset(line.split()[1] for line in lines))

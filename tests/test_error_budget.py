@@ -120,7 +120,7 @@ def test_the_weights_term_is_that_of_the_held_weights(source: ConversionSource) 
 
 
 def test_where_only_float_noise_is_measured_there_is_no_gap(tmp_path: Path) -> None:
-    """Weights that lie on their grid already: w8 plays the same numbers, and float32 sums differ by nothing that counts."""
+    """Weights that lie on their grid already: w8 plays the same numbers, and float32 sums hardly differ."""
     pedal = write_pedal(tmp_path / "on-grid.tflite", Wanted("w8", 6, seed=3))
     convert(source_of(read_weights(pedal)), ["w8"], tmp_path / "out", FilePlayer(64, 0.05))
     budget = json.loads((tmp_path / "out" / "report.json").read_text())["schemes"]["w8"]["error_budget"]

@@ -24,6 +24,7 @@ from neuralpedal.contract.errors import RecordingError, TrainingError
 from neuralpedal.contract.metrics import esr, pre_emphasis
 from neuralpedal.contract.weights import NetworkWeights
 from neuralpedal.train.dataset import SegmentSampler, Split, validation_lanes
+from neuralpedal.train.gradient_step import gradient_step
 from neuralpedal.train.loss import EsrLoss
 from neuralpedal.train.native.grids import coarse_grids
 from neuralpedal.train.native.library import KernelUnavailableError
@@ -145,13 +146,7 @@ class _Tuning:
             states = self._update(dry[:, start : start + chunk], wet[:, start : start + chunk], states)
 
     def _update_eagerly(self, dry: tf.Tensor, wet: tf.Tensor, states: States) -> States:
-        with tf.GradientTape() as tape:
-            prediction, after = self._model.stream(dry, states)
-            loss = self._loss(wet, prediction)
-        gradients = tape.gradient(loss, self._model.trainable_variables)
-        gradients, _ = tf.clip_by_global_norm(gradients, self._recipe.gradient_clip)
-        self._optimizer.apply(gradients, self._model.trainable_variables)
-        return after
+        return gradient_step(self._model, self._optimizer, self._loss, self._recipe.gradient_clip, dry, wet, states)[1]
 
     def _judge(self, fraction: float, history: TuningHistory) -> None:
         """Play the validation part as the integer file would; keep the network if it is the best so far."""

@@ -18,6 +18,7 @@ from neuralpedal.contract.metrics import esr, pre_emphasis
 from neuralpedal.contract.spec import NetworkSpec
 from neuralpedal.train.checkpoint import TrainingState
 from neuralpedal.train.dataset import SegmentSampler, Split, validation_lanes
+from neuralpedal.train.gradient_step import gradient_step
 from neuralpedal.train.loss import EsrLoss
 from neuralpedal.train.native.library import KernelUnavailableError
 from neuralpedal.train.networks.pedal_model import PedalModel, build_model
@@ -205,13 +206,7 @@ class Trainer:
         return loss
 
     def _update_eagerly(self, dry: tf.Tensor, wet: tf.Tensor, states: States) -> tuple[tf.Tensor, States]:
-        with tf.GradientTape() as tape:
-            prediction, after = self.model.stream(dry, states)
-            loss = self._loss(wet, prediction)
-        gradients = tape.gradient(loss, self.model.trainable_variables)
-        gradients, _ = tf.clip_by_global_norm(gradients, self.recipe.gradient_clip)
-        self._optimizer.apply(gradients, self.model.trainable_variables)
-        return loss, after
+        return gradient_step(self.model, self._optimizer, self._loss, self.recipe.gradient_clip, dry, wet, states)
 
     def _roll_back(self) -> None:
         """Go back to the last good weights at half the rate, onwards through other segments."""
