@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from neuralpedal.cli.demo.guitar import synthesize_guitar
 from neuralpedal.cli.demo.overdrive import Overdrive
+from neuralpedal.cli.virtual.guitar import synthesize_guitar
 from neuralpedal.contract.alignment import Alignment
 from neuralpedal.contract.pair import RecordingPair, read_pair
 from neuralpedal.train.inspection.correction import choose_alignment

@@ -99,7 +99,7 @@ _GUITAR_SEED = 3
 @lru_cache(maxsize=4)
 def built_in_guitar(rate_hz: int) -> Any:
     """What an imported network is calibrated on where nobody gives a recording: (T,) float32; says so once."""
-    from neuralpedal.cli.demo.guitar import synthesize_guitar
+    from neuralpedal.cli.virtual.guitar import synthesize_guitar
 
     warn(f"no recording: calibrating on {GUITAR_SECONDS:g} s of the built-in guitar; your own playing, with --dry, is "
          "better")

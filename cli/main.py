@@ -15,6 +15,7 @@ from neuralpedal.contract.errors import PedalError, SpecError
 
 COMMANDS = {
     "demo": "Make a virtual pedal, train on it, convert, play and measure: the whole line in five minutes.",
+    "record": "Play a test signal through a pedal and record it: dry.wav and wet.wav, ready to train on.",
     "inspect": "Find what is wrong with a dry and a wet recording before training on them.",
     "train": "Train a network on a dry and a wet recording of a pedal.",
     "import": "Read a network that others trained (NAM, AIDA-X, RTNeural, GuitarML, Keras) as a run folder.",

@@ -54,6 +54,11 @@ class Tape:
         return self.blocks >= self._count
 
     @property
+    def heard(self) -> Track:
+        """What was recorded so far."""
+        return self.record[: self.blocks * self._size]
+
+    @property
     def share(self) -> float:
         """Of the whole, what was played."""
         return self.blocks / self._count

@@ -7,8 +7,8 @@ from scipy.optimize import brentq
 from scipy.signal import correlate
 
 from neuralpedal.cli.demo import overdrive
-from neuralpedal.cli.demo.guitar import synthesize_guitar
 from neuralpedal.cli.demo.overdrive import FULL_SCALE_V, Overdrive, audio_taper, clipping_stage, feedback_voltage
+from neuralpedal.cli.virtual.guitar import synthesize_guitar
 from neuralpedal.contract.errors import RecordingError, SpecError
 
 RATE_HZ = 48000

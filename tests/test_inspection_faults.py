@@ -8,8 +8,8 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from neuralpedal.cli.demo.guitar import synthesize_guitar
 from neuralpedal.cli.demo.overdrive import Overdrive
+from neuralpedal.cli.virtual.guitar import synthesize_guitar
 from neuralpedal.train.inspection.effects import find_effects
 from neuralpedal.train.inspection.faults import clipped_samples, find_faults
 from neuralpedal.train.inspection.hum import find_hum

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from misaligned import misalign
-from neuralpedal.cli.demo.guitar import synthesize_guitar
 from neuralpedal.cli.demo.overdrive import Overdrive
+from neuralpedal.cli.virtual.guitar import synthesize_guitar
 from neuralpedal.contract.pair import read_pair
 from neuralpedal.train.inspection.clock_line import ClockLine, sharpen_line, vote_line
 from neuralpedal.train.inspection.correction import choose_alignment, corrections, find_alignment

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from misaligned import misalign, sway
-from neuralpedal.cli.demo.guitar import synthesize_guitar
 from neuralpedal.cli.demo.overdrive import Overdrive
+from neuralpedal.cli.virtual.guitar import synthesize_guitar
 from neuralpedal.contract.pair import RecordingPair, read_pair
 from neuralpedal.train.inspection.correction import choose_alignment
 from neuralpedal.train.inspection.latency import SURE_CONFIDENCE, estimate_latency

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from neuralpedal.cli.demo.guitar import synthesize_guitar
 from neuralpedal.cli.demo.overdrive import Overdrive
+from neuralpedal.cli.virtual.guitar import synthesize_guitar
 from neuralpedal.contract.atomic import make_folder
 from neuralpedal.contract.audio import write_recording
 

@@ -1,1 +1,1 @@
-"""Circuits that exist only as code, for targets that need no recording."""
+"""Circuits and a guitar that exist only as code, for targets and takes that need no recording."""

@@ -1,9 +1,9 @@
-"""The demo's guitar: in tune, repeatable, and covering what a network must hear."""
+"""The computed guitar: in tune, repeatable, and covering what a network must hear."""
 
 import numpy as np
 import pytest
 
-from neuralpedal.cli.demo.guitar import HISS_DBFS, PALM_MUTE_T60_S, PEAK, pluck_string, synthesize_guitar
+from neuralpedal.cli.virtual.guitar import HISS_DBFS, PALM_MUTE_T60_S, PEAK, pluck_string, synthesize_guitar
 from neuralpedal.contract.errors import SpecError
 
 RATE_HZ = 48000

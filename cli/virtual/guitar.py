@@ -1,4 +1,4 @@
-"""Electric guitar playing, synthesised, so that the demo needs no recording.
+"""Electric guitar playing, synthesised: what is played into pedals, and the demo without a recording.
 
 A network learns only what it was played, so the performance covers what a player does: single-note riffs, bends,
 vibrato, strummed and picked chords, palm mutes, rests in which the strings die away, and dynamics over 30 dB. Styles
@@ -36,6 +36,7 @@ PALM_MUTE_T60_S = (0.35, 0.04)
 
 _TREBLE_HZ = 4000.0
 _RELEASE_S = 0.015
+_NOTE_S = 0.6
 
 _BAR_VELOCITIES = (1.0, 0.12, 0.5, 0.035, 0.85, 0.25)
 _MINOR_PENTATONIC = (0, 3, 5, 7, 10)
@@ -75,8 +76,29 @@ def synthesize_guitar(seconds: float, sample_rate_hz: int, seed: int) -> NDArray
     if not 1.0 <= seconds < np.inf or sample_rate_hz < 16000:
         raise SpecError(f"guitar: {seconds} s at {sample_rate_hz} Hz; wanted at least 1 s, at 16000 Hz or more")
     rng = np.random.default_rng(seed)
+    return _play(_perform(seconds, rng), seconds, sample_rate_hz, rng)
+
+
+def synthesize_notes(seconds: float, sample_rate_hz: int, seed: int,
+                     velocities: tuple[float, ...] = (1.0, 0.3, 0.03, 0.55, 0.1, 0.17)) -> NDArray[np.float32]:
+    """Single notes all over the neck, each from pick to silence, in turn as loud as ``velocities`` say; as above.
+
+    Raises:
+        SpecError: as above.
+    """
+    if not 1.0 <= seconds < np.inf or sample_rate_hz < 16000:
+        raise SpecError(f"notes: {seconds} s at {sample_rate_hz} Hz; wanted at least 1 s, at 16000 Hz or more")
+    rng = np.random.default_rng(seed)
+    starts_s = np.arange(0.0, seconds - 0.2, _NOTE_S)
+    levels = [velocities[index % len(velocities)] for index in range(len(starts_s))]
+    plucks = [Pluck(float(start_s), 0.9 * _NOTE_S, (int(rng.integers(0, 6)), int(rng.integers(0, 16))), velocity)
+              for start_s, velocity in zip(starts_s, levels, strict=True)]
+    return _play(plucks, seconds, sample_rate_hz, rng)
+
+
+def _play(plucks: list[Pluck], seconds: float, sample_rate_hz: int, rng: np.random.Generator) -> NDArray[np.float32]:
     mix = np.zeros(round(seconds * sample_rate_hz))
-    for pluck in _stop_strings(_perform(seconds, rng), seconds):
+    for pluck in _stop_strings(plucks, seconds):
         sound = _render(pluck, sample_rate_hz, rng)
         room = mix[round(pluck.start_s * sample_rate_hz) :][: len(sound)]
         room += sound[: len(room)]
