@@ -53,7 +53,7 @@ def _measure(recorder: "CardRecorder", probe: "RoundTripProbe", rounds: int, wai
     from neuralpedal.device.round_trip import RoundTrip, RoundTrips
 
     trips: list[RoundTrip] = []
-    lost, end_s = 0, time.monotonic() + wait
+    plugged_in, lost, end_s = True, 0, time.monotonic() + wait
     while len(trips) < rounds:
         tape = recorder.record(probe.track)
         if tape.xruns:
@@ -63,12 +63,18 @@ def _measure(recorder: "CardRecorder", probe: "RoundTripProbe", rounds: int, wai
                                        f"blocks than --block {recorder.form.block_size}, close other programs")
             continue
         try:
-            trips.append(probe.read(tape.record))
+            trip = probe.read(tape.record)
         except AudioDeviceError as error:
             # Only before the first answer: later on the cable has fallen out.
             if trips or time.monotonic() >= end_s:
                 raise
             note(f"{error}; trying for {max(0.0, end_s - time.monotonic()):.0f} s more")
+            plugged_in = False
+            continue
+        if plugged_in:
+            trips.append(trip)
+        # The cable may have come in the middle of this chirp.
+        plugged_in = True
         report(len(trips) / rounds)
     return RoundTrips(tuple(trips), recorder.form.sample_rate_hz), lost
 
