@@ -25,13 +25,7 @@ def encoding_defines(code: AffineCode, gain_db: float, int16_audio: bool) -> Ite
         yield define("INPUT_SCALE", float_literal(code.scale))
         return
 
-    def wanted(samples: Integers) -> Integers:
-        heard = (samples / INT16_STEPS).astype(np.float32) * gain
-        return code.encode(heard.astype(np.float32)).astype(np.int64) - code.zero_point
-
-    factor = 1.0 / (INT16_STEPS * code.scale)
-    yield from map_defines("INPUT", find_map(wanted, limits.min - code.zero_point, limits.max - code.zero_point, gain,
-                                              factor, "the input"))
+    yield from map_defines("INPUT", input_map(code, gain_db))
 
 
 def decoding_defines(code: AffineCode, gain_db: float, int16_audio: bool) -> Iterator[str]:
@@ -44,12 +38,29 @@ def decoding_defines(code: AffineCode, gain_db: float, int16_audio: bool) -> Ite
     if code.dtype == np.int8:
         yield define("OUTPUT_IS_INT8", 1)
         return
+    yield from map_defines("OUTPUT", output_map(code, gain_db))
+
+
+def input_map(code: AffineCode, gain_db: float) -> Int16Map:
+    """From int16 samples to integers of ``code``, without its zero point. Raises FirmwareError: there is none."""
+    limits, gain = np.iinfo(code.dtype), linear_gain(gain_db)
+
+    def wanted(samples: Integers) -> Integers:
+        heard = (samples / INT16_STEPS).astype(np.float32) * gain
+        return code.encode(heard.astype(np.float32)).astype(np.int64) - code.zero_point
+
+    return find_map(wanted, limits.min - code.zero_point, limits.max - code.zero_point, gain,
+                    1.0 / (INT16_STEPS * code.scale), "the input")
+
+
+def output_map(code: AffineCode, gain_db: float) -> Int16Map:
+    """From integers of ``code`` to int16 samples. Raises FirmwareError: there is none."""
+    gain = linear_gain(gain_db)
 
     def wanted(values: Integers) -> Integers:
         return int16_of(code.decode(values) * gain)
 
-    yield from map_defines("OUTPUT", find_map(wanted, INT16_MIN, INT16_MAX, gain, INT16_STEPS * code.scale,
-                                               "the output"))
+    return find_map(wanted, INT16_MIN, INT16_MAX, gain, INT16_STEPS * code.scale, "the output")
 
 
 def answer_samples(code: AffineCode, gain_db: float) -> Integers:

@@ -45,9 +45,14 @@ def _tables(weights: NetworkWeights) -> Iterator[str]:
     yield array("const float pedal_head_weights[PEDAL_HIDDEN]", [("", head)])
 
 
+def by_unit(matrix: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """(inputs, 4·H) by gate, in the order in which the kernel reads it: unit, input, gate."""
+    ordered: NDArray[np.float32] = matrix.reshape(len(matrix), 4, size).transpose(2, 0, 1).ravel()
+    return ordered
+
+
 def _table(name: str, matrix: NDArray[np.float32], size: int) -> str:
-    """(inputs, 4·H) by gate, in the order unit, input, gate."""
     inputs = len(matrix)
-    items = [float_literal(value) for value in matrix.reshape(inputs, 4, size).transpose(2, 0, 1).ravel()]
+    items = [float_literal(value) for value in by_unit(matrix, size)]
     length = "PEDAL_ROWS" if inputs == 1 else "PEDAL_ROWS * PEDAL_HIDDEN"
     return array(f"const float {name}[{length}]", unit_groups(items, 4 * inputs, size))

@@ -12,7 +12,7 @@ from neuralpedal.contract.tflite_file import TfliteFile
 from neuralpedal.firmware_bridge.audio_defines import decoding_defines, encoding_defines
 from neuralpedal.firmware_bridge.c_text import array, define, int32_literal
 from neuralpedal.firmware_bridge.generated_code import GeneratedCode, padded
-from neuralpedal.firmware_bridge.weight_layout import interleave, unit_groups
+from neuralpedal.firmware_bridge.weight_layout import interleave, unit_groups, unit_order
 
 RUNTIME_FILES = ("pedal_integer_tables.h", "pedal_w8a16.c", "pedal_w8a16.h", "pedal_w8a16_answer.h",
                  "pedal_zero_state.c")
@@ -50,17 +50,16 @@ def _format_defines(network: IntegerNetwork) -> Iterator[str]:
     yield define("HEAD_BIAS", int32_literal(head.bias))
     yield define("HEAD_MULTIPLIER", head.multiplier)
     yield define("HEAD_SHIFT", head.shift)
-    if head.skip_shift is not None:
-        yield define("SKIP_SHIFT", head.skip_shift)
+    yield define("SKIP_SHIFT", head.skip_shift or 0)
     yield define("OUTPUT_ZERO_POINT", 0)
     yield define("OUTPUT_GUARD_BITS", network.format.output_guard_bits)
 
 
 def _tables(network: IntegerNetwork) -> Iterator[str]:
     for index, layer in enumerate(network.layers):
-        rows = [_input_row, _hidden_row][index](layer)
         kind = ["pedal_input_row", "pedal_hidden_row"][index]
-        yield array(f"const {kind} pedal_layer{index}_rows[PEDAL_ROWS]", unit_groups(rows, 4, layer.hidden_size))
+        rows = unit_groups(_rows(layer), 4, layer.hidden_size)
+        yield array(f"const {kind} pedal_layer{index}_rows[PEDAL_ROWS]", rows)
         if layer.kernel is not None:
             yield _weights(f"pedal_layer{index}_kernel", layer.kernel)
         yield _weights(f"pedal_layer{index}_recurrent", layer.recurrent)
@@ -70,27 +69,25 @@ def _tables(network: IntegerNetwork) -> Iterator[str]:
     yield sigmoid_array()
 
 
-def sigmoid_array() -> str:
-    """The table of the activations."""
-    return array("const int32_t pedal_sigmoid_table[1025]", [("", map(str, sigmoid_table()))])
+def sigmoid_array(name: str = "pedal_sigmoid_table") -> str:
+    """The table of the activations, the same for all models."""
+    return array(f"const int32_t {name}[1025]", [("", map(str, sigmoid_table()))])
 
 
-def _input_row(layer: IntegerLayer) -> list[str]:
+def row_columns(layer: IntegerLayer) -> tuple[Integers, ...]:
+    """(4·H,) each, by gate: the columns of pedal_input_row, or of pedal_hidden_row for a layer with a kernel."""
+    own = (layer.recurrent.multipliers, layer.recurrent.shifts)
+    if layer.kernel is not None:
+        return layer.bias, layer.kernel.multipliers, layer.kernel.shifts, *own
     assert layer.input_factors is not None
-    return _rows(layer.hidden_size, layer.bias, layer.input_factors, layer.recurrent.multipliers,
-                 layer.recurrent.shifts)
+    return layer.bias, layer.input_factors, *own
 
 
-def _hidden_row(layer: IntegerLayer) -> list[str]:
-    assert layer.kernel is not None
-    return _rows(layer.hidden_size, layer.bias, layer.kernel.multipliers, layer.kernel.shifts,
-                 layer.recurrent.multipliers, layer.recurrent.shifts)
-
-
-def _rows(size: int, *columns: Integers) -> list[str]:
-    """Rows by gate, as initializers by unit."""
-    order = np.arange(4 * size).reshape(4, size).T.ravel()
-    return ["{" + ", ".join(int32_literal(int(column[row])) for column in columns) + "}" for row in order]
+def _rows(layer: IntegerLayer) -> list[str]:
+    """Initializers by unit."""
+    columns = row_columns(layer)
+    return ["{" + ", ".join(int32_literal(int(column[row])) for column in columns) + "}"
+            for row in unit_order(layer.hidden_size)]
 
 
 def _weights(name: str, matrix: ScaledMatrix) -> str:

@@ -16,6 +16,12 @@ def interleave(matrix: Integers) -> Integers:
     return filled.reshape(4, units, -1, HIDDEN_MULTIPLE).transpose(1, 2, 0, 3).ravel()
 
 
+def unit_order(size: int) -> Integers:
+    """Of 4·H rows by gate, in which order they stand unit by unit."""
+    order: Integers = np.arange(4 * size).reshape(4, size).T.ravel()
+    return order
+
+
 def unit_groups(items: list[str], per_unit: int, units: int) -> Iterator[tuple[str, list[str]]]:
     """Items of a table, unit by unit, with a comment each."""
     for unit in range(units):

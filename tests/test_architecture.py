@@ -19,7 +19,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "convert": ({"contract", "train.networks"}, {"numpy", "tensorflow", "ai_edge_litert", "flatbuffers"}),
     "device": ({"contract"}, {"numpy", "cffi", "soxr", "soundfile", "pydantic", "yaml", "ai_edge_litert",
                               "tflite_runtime", "tensorflow", "pyaudio", "gpiozero", "mido"}),
-    "firmware_bridge": ({"contract"}, {"numpy", "pydantic", "serial", "yaml"}),
+    "firmware_bridge": ({"contract"}, {"cobs", "numpy", "pydantic", "serial", "yaml"}),
     "cli": ({"contract", "train", "convert", "device", "firmware_bridge"},
             {"numpy", "scipy", "click", "rich", "matplotlib", "tensorflow", "keras", "soundfile", "soxr", "pydantic",
              "yaml", "jinja2"}),

@@ -7,7 +7,8 @@
  *
  * No allocation, no global state, no library but memcpy and memset, and a time per sample that does not depend on the
  * audio. Several states of one model may play side by side. Audio is mono, full scale is 1.0f or 32768, and the model
- * plays rightly at PEDAL_SAMPLE_RATE_HZ only. Sizes and formats are constants of the generated pedal_model.h.
+ * plays rightly at PEDAL_SAMPLE_RATE_HZ only. Sizes and formats are constants of the generated pedal_model.h; a player of
+ * models that come over the link (pedal_player.h) has variables of the same names instead, and rooms for the largest.
  */
 #ifndef PEDAL_H
 #define PEDAL_H
@@ -15,7 +16,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifndef PEDAL_MODEL_H
 #include "pedal_model.h"
+#endif
+
+/* For a model of its own, all room is used. */
+#ifndef PEDAL_PLAYER
+#define PEDAL_HIDDEN_ROOM PEDAL_HIDDEN
+#define PEDAL_PADDED_ROOM PEDAL_HIDDEN_PADDED
+#define PEDAL_PLAYED_LAYERS PEDAL_LAYERS
+#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -58,19 +68,21 @@ typedef struct {
 } pedal_state;
 #else
 typedef struct {
-    pedal_cell cell[PEDAL_HIDDEN];
-    pedal_hidden hidden[PEDAL_HIDDEN_PADDED]; /* read in pairs: aligned to four bytes by what lies before it */
+    pedal_cell cell[PEDAL_HIDDEN_ROOM];
+    pedal_hidden hidden[PEDAL_PADDED_ROOM]; /* read in pairs: aligned to four bytes by what lies before it */
 } pedal_layer_state;
 
 /* All that a model remembers: PEDAL_STATE_BYTES of RAM. */
 typedef struct {
     pedal_layer_state layers[PEDAL_LAYERS];
-    pedal_hidden next[PEDAL_HIDDEN_PADDED]; /* a layer's new hidden state while the old one is still read */
+    pedal_hidden next[PEDAL_PADDED_ROOM]; /* a layer's new hidden state while the old one is still read */
 } pedal_state;
 #endif
 
+#ifndef PEDAL_PLAYER
 /* What pedal_model.h promises. */
 typedef char pedal_state_size[sizeof(pedal_state) == PEDAL_STATE_BYTES ? 1 : -1];
+#endif
 
 /* As new: zero state. */
 void pedal_init(pedal_state *state);

@@ -100,7 +100,13 @@ PEDAL_INLINE pedal_sample pedal_decode(float wet)
 /* The integer of a sample, PEDAL_INPUT_LOW to PEDAL_INPUT_HIGH. */
 PEDAL_INLINE int32_t pedal_encode(pedal_sample sample)
 {
-#if PEDAL_IO_INT16 && defined(PEDAL_INPUT_FLOAT_GAIN)
+#if PEDAL_IO_INT16 && defined(PEDAL_PLAYER)
+    const int32_t steps =
+        PEDAL_INPUT_FLOAT_GAIN
+            ? pedal_follow_float(sample, PEDAL_INPUT_FLOAT_GAIN, PEDAL_INPUT_MULTIPLIER, PEDAL_INPUT_SHIFT)
+            : pedal_scale_integer(sample, (uint32_t)PEDAL_INPUT_MULTIPLIER, PEDAL_INPUT_SHIFT);
+    return pedal_clamp(steps + PEDAL_INPUT_ZERO_POINT, PEDAL_INPUT_LOW, PEDAL_INPUT_HIGH);
+#elif PEDAL_IO_INT16 && defined(PEDAL_INPUT_FLOAT_GAIN)
     const int32_t steps = pedal_follow_float(sample, PEDAL_INPUT_FLOAT_GAIN, PEDAL_INPUT_MULTIPLIER, PEDAL_INPUT_SHIFT);
     return pedal_clamp(steps + PEDAL_INPUT_ZERO_POINT, PEDAL_INPUT_LOW, PEDAL_INPUT_HIGH);
 #elif PEDAL_IO_INT16
@@ -124,6 +130,11 @@ PEDAL_INLINE pedal_sample pedal_decode(int32_t wet)
 {
 #if PEDAL_IO_INT16 && defined(PEDAL_OUTPUT_IS_INT8)
     return pedal_answer_samples[wet + 128];
+#elif PEDAL_IO_INT16 && defined(PEDAL_PLAYER)
+    return (int16_t)pedal_saturate_16(
+        PEDAL_OUTPUT_FLOAT_GAIN
+            ? pedal_follow_float(wet, PEDAL_OUTPUT_FLOAT_GAIN, PEDAL_OUTPUT_MULTIPLIER, PEDAL_OUTPUT_SHIFT)
+            : pedal_scale_integer(wet, (uint32_t)PEDAL_OUTPUT_MULTIPLIER, PEDAL_OUTPUT_SHIFT));
 #elif PEDAL_IO_INT16 && defined(PEDAL_OUTPUT_FLOAT_GAIN)
     return (int16_t)pedal_saturate_16(
         pedal_follow_float(wet, PEDAL_OUTPUT_FLOAT_GAIN, PEDAL_OUTPUT_MULTIPLIER, PEDAL_OUTPUT_SHIFT));

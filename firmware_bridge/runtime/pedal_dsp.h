@@ -66,18 +66,19 @@ PEDAL_INLINE int32_t pedal_clamp(int32_t value, int32_t low, int32_t high)
     return value < low ? low : value > high ? high : value;
 }
 
-/* The nearest integer of so many bits with sign; bits is a constant, 1 to 31. */
+/* The nearest integer of so many bits with sign; bits is 1 to 31, best a constant. */
 PEDAL_INLINE int32_t pedal_saturate(int32_t value, int bits)
 {
 #if PEDAL_DSP && defined(__OPTIMIZE__) && !defined(__clang__)
     /* clang makes SSAT of the lines below by itself, and wants a literal here. */
-    int32_t saturated;
-    __asm__("ssat %0, %1, %2" : "=r"(saturated) : "I"(bits), "r"(value));
-    return saturated;
-#else
+    if (__builtin_constant_p(bits)) {
+        int32_t saturated;
+        __asm__("ssat %0, %1, %2" : "=r"(saturated) : "I"(bits), "r"(value));
+        return saturated;
+    }
+#endif
     const int32_t limit = INT32_C(1) << (bits - 1);
     return pedal_clamp(value, -limit, limit - 1);
-#endif
 }
 
 PEDAL_INLINE int32_t pedal_saturate_16(int32_t value)

@@ -44,7 +44,7 @@ PEDAL_INLINE void pedal_step_layer(pedal_layer_state *layer, float *next, const 
         layer->cell[unit] = cell;
         next[unit] = pedal_sigmoid_float(sums.output) * pedal_tanh_float(cell);
     }
-    memcpy(layer->hidden, next, sizeof layer->hidden);
+    memcpy(layer->hidden, next, (size_t)PEDAL_HIDDEN_PADDED * sizeof *next);
 }
 
 PEDAL_INLINE float pedal_step(pedal_state *state, float x)
@@ -52,15 +52,15 @@ PEDAL_INLINE float pedal_step(pedal_state *state, float x)
     pedal_layer_state *layers = state->layers;
     pedal_step_layer(&layers[0], state->next, pedal_layer0_bias, pedal_layer0_kernel, pedal_layer0_recurrent, &x, 1);
 #if PEDAL_LAYERS > 1
-    pedal_step_layer(&layers[1], state->next, pedal_layer1_bias, pedal_layer1_kernel, pedal_layer1_recurrent,
-                     layers[0].hidden, PEDAL_HIDDEN);
+    if (PEDAL_PLAYED_LAYERS > 1)
+        pedal_step_layer(&layers[1], state->next, pedal_layer1_bias, pedal_layer1_kernel, pedal_layer1_recurrent,
+                         layers[0].hidden, PEDAL_HIDDEN);
 #endif
     float y = PEDAL_HEAD_BIAS;
     for (int k = 0; k < PEDAL_HIDDEN; k++)
-        y = PEDAL_FMA(pedal_head_weights[k], layers[PEDAL_LAYERS - 1].hidden[k], y);
-#if PEDAL_SKIP
-    y += x;
-#endif
+        y = PEDAL_FMA(pedal_head_weights[k], layers[PEDAL_PLAYED_LAYERS - 1].hidden[k], y);
+    if (PEDAL_SKIP)
+        y += x;
     return y;
 }
 

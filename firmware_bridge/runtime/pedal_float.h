@@ -2,7 +2,11 @@
 #ifndef PEDAL_FLOAT_H
 #define PEDAL_FLOAT_H
 
+#ifndef PEDAL_MODEL_H
 #include "pedal_model.h"
+#endif
+
+#ifndef PEDAL_PLAYER
 
 #define PEDAL_ROWS (4 * PEDAL_HIDDEN)
 
@@ -16,5 +20,6 @@ extern const float pedal_layer1_kernel[PEDAL_ROWS * PEDAL_HIDDEN];
 extern const float pedal_layer1_recurrent[PEDAL_ROWS * PEDAL_HIDDEN];
 #endif
 extern const float pedal_head_weights[PEDAL_HIDDEN];
+#endif
 
 #endif

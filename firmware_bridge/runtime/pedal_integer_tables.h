@@ -3,7 +3,9 @@
 #ifndef PEDAL_INTEGER_TABLES_H
 #define PEDAL_INTEGER_TABLES_H
 
+#ifndef PEDAL_MODEL_H
 #include "pedal_model.h"
+#endif
 
 /* Weights are read four at a time. */
 #if defined(__GNUC__)

@@ -63,7 +63,7 @@ PEDAL_INLINE int32_t pedal_scaled(int32_t sum, int32_t multiplier, int32_t shift
 /* The first layer: hears one int16 sample. */
 PEDAL_INLINE void pedal_step_first(pedal_state *state, int32_t x)
 {
-    static const pedal_format format = {PEDAL_LAYER0_GATE_FRACTION_BITS, PEDAL_LAYER0_CELL_FRACTION_BITS};
+    const pedal_format format = {PEDAL_LAYER0_GATE_FRACTION_BITS, PEDAL_LAYER0_CELL_FRACTION_BITS};
     static const pedal_gates nothing = {0, 0, 0, 0};
     pedal_layer_state *layer = &state->layers[0];
     const pedal_input_row *row = pedal_layer0_rows;
@@ -79,14 +79,14 @@ PEDAL_INLINE void pedal_step_first(pedal_state *state, int32_t x)
 #undef PEDAL_GATE
         state->next[unit] = (int16_t)pedal_step_unit(z, &layer->cell[unit], format);
     }
-    memcpy(layer->hidden, state->next, sizeof layer->hidden);
+    memcpy(layer->hidden, state->next, (size_t)PEDAL_HIDDEN_PADDED * sizeof *state->next);
 }
 
 #if PEDAL_LAYERS > 1
 /* The second layer: hears the first one's hidden state. */
 PEDAL_INLINE void pedal_step_second(pedal_state *state)
 {
-    static const pedal_format format = {PEDAL_LAYER1_GATE_FRACTION_BITS, PEDAL_LAYER1_CELL_FRACTION_BITS};
+    const pedal_format format = {PEDAL_LAYER1_GATE_FRACTION_BITS, PEDAL_LAYER1_CELL_FRACTION_BITS};
     static const pedal_gates nothing = {0, 0, 0, 0};
     pedal_layer_state *layer = &state->layers[1];
     const pedal_hidden_row *row = pedal_layer1_rows;
@@ -106,7 +106,7 @@ PEDAL_INLINE void pedal_step_second(pedal_state *state)
 #undef PEDAL_GATE
         state->next[unit] = (int16_t)pedal_step_unit(z, &layer->cell[unit], format);
     }
-    memcpy(layer->hidden, state->next, sizeof layer->hidden);
+    memcpy(layer->hidden, state->next, (size_t)PEDAL_HIDDEN_PADDED * sizeof *state->next);
 }
 #endif
 
@@ -116,9 +116,11 @@ void pedal_process(pedal_state *state, const pedal_sample *in, pedal_sample *out
         const int32_t x = pedal_encode(in[t]);
         pedal_step_first(state, x);
 #if PEDAL_LAYERS > 1
-        pedal_step_second(state);
+        if (PEDAL_PLAYED_LAYERS > 1)
+            pedal_step_second(state);
 #endif
-        const int32_t sum = pedal_sum_row(pedal_head_weights, state->layers[PEDAL_LAYERS - 1].hidden, PEDAL_HIDDEN_PADDED);
+        const int32_t sum = pedal_sum_row(pedal_head_weights, state->layers[PEDAL_PLAYED_LAYERS - 1].hidden,
+                                          PEDAL_HIDDEN_PADDED);
         out[t] = pedal_decode(pedal_answer(sum, x));
     }
 }

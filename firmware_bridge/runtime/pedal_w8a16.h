@@ -5,7 +5,9 @@
 #include <stdint.h>
 
 #include "pedal_integer_tables.h"
+#ifndef PEDAL_MODEL_H
 #include "pedal_model.h"
+#endif
 
 /* A gate's row of the first layer: B, p, and m and t of its recurrent weights. */
 typedef struct {
@@ -19,6 +21,7 @@ typedef struct {
     int16_t kernel_multiplier, kernel_shift, multiplier, shift;
 } pedal_hidden_row;
 
+#ifndef PEDAL_PLAYER
 /* Rows unit by unit: input, forget, candidate and output gate. Weights likewise, unit by unit: for every four hidden
  * states four weights of each gate. */
 extern const pedal_input_row pedal_layer0_rows[PEDAL_ROWS];
@@ -29,6 +32,7 @@ extern const int16_t pedal_layer1_kernel[PEDAL_WEIGHTS];
 extern const int16_t pedal_layer1_recurrent[PEDAL_WEIGHTS];
 #endif
 extern const int16_t pedal_head_weights[PEDAL_HIDDEN_PADDED];
+#endif
 
 /* Sigmoid of k/32, k = -512 ... 512, in Q0.31. */
 extern const int32_t pedal_sigmoid_table[1025];

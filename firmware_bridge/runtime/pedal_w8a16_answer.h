@@ -3,7 +3,9 @@
 #define PEDAL_W8A16_ANSWER_H
 
 #include "pedal_dsp.h"
+#ifndef PEDAL_MODEL_H
 #include "pedal_model.h"
+#endif
 
 /* Fraction bits of sigmoid's argument, where the table is read. */
 #define PEDAL_ARGUMENT_BITS 20
@@ -12,11 +14,8 @@
 PEDAL_INLINE int32_t pedal_answer(int32_t sum, int32_t x)
 {
     int32_t total = PEDAL_HEAD_BIAS + (int32_t)(((int64_t)sum * PEDAL_HEAD_MULTIPLIER) >> PEDAL_HEAD_SHIFT);
-#if PEDAL_SKIP
-    total += x * (INT32_C(1) << PEDAL_SKIP_SHIFT);
-#else
-    (void)x;
-#endif
+    if (PEDAL_SKIP)
+        total += x * (INT32_C(1) << PEDAL_SKIP_SHIFT);
     return pedal_saturate_16(total >> PEDAL_OUTPUT_GUARD_BITS);
 }
 

@@ -1,0 +1,1 @@
+"""The link to a board that plays: frames, messages, models that travel, and what the board is asked."""

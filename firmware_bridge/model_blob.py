@@ -1,0 +1,139 @@
+"""A model as one piece of bytes that a board's firmware plays where it lies: format 1 of docs/link-protocol.md.
+
+The tables are those of the generated C, in the kernels' own order; header, constants and sizes are checked by
+runtime/pedal_blob.c, byte by byte, before anything plays.
+"""
+
+import hashlib
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from neuralpedal.contract.affine import AffineCode
+from neuralpedal.contract.errors import ModelFileError
+from neuralpedal.contract.fixed_point import INT16_MAX, INT16_MIN, Integers
+from neuralpedal.contract.gain import linear_gain
+from neuralpedal.contract.integer_network import SCHEME as W8A16
+from neuralpedal.contract.integer_network import IntegerNetwork, read_integer_network
+from neuralpedal.contract.network_file import read_weights
+from neuralpedal.contract.tflite_file import TfliteFile, read_tflite
+from neuralpedal.contract.weights import NetworkWeights
+from neuralpedal.firmware_bridge.audio_defines import input_map, output_map
+from neuralpedal.firmware_bridge.code_generation import FLOAT_SCHEMES
+from neuralpedal.firmware_bridge.float_code import by_unit
+from neuralpedal.firmware_bridge.generated_code import padded
+from neuralpedal.firmware_bridge.int16_map import Int16Map
+from neuralpedal.firmware_bridge.link.protocol import DIGEST_BYTES, NAME_BYTES, Arithmetic, Samples
+from neuralpedal.firmware_bridge.w8a16_code import row_columns
+from neuralpedal.firmware_bridge.weight_layout import interleave, unit_order
+
+MAGIC, FORMAT = b"NPdl", 1
+_ALIGNMENT = 8
+_START = struct.Struct("<4sHBBII")
+_IDENTITY = struct.Struct(f"<IBBH{DIGEST_BYTES}s{NAME_BYTES}s")
+_INPUT_ROW = np.dtype([("bias", "<i4"), ("factor", "<i4"), ("multiplier", "<i2"), ("shift", "<i2")])
+_HIDDEN_ROW = np.dtype([("bias", "<i4"), ("kernel_multiplier", "<i2"), ("kernel_shift", "<i2"), ("multiplier", "<i2"),
+                        ("shift", "<i2")])
+
+
+@dataclass(frozen=True)
+class ModelBlob:
+    """Bytes with what identifies them: ``crc`` of the content, ``digest`` of the file that it was made from."""
+
+    content: bytes
+    arithmetic: Arithmetic
+    crc: int
+    digest: bytes
+    name: str
+
+
+def write_blob(model: Path, samples: Samples) -> ModelBlob:
+    """The blob of a ``.tflite`` file, for a board with such samples.
+
+    Raises:
+        ModelFileError: not readable, or a scheme or family that no player exists for.
+        FirmwareError: no fixed-point map of its audio.
+    """
+    file = read_tflite(model)
+    manifest = file.manifest()
+    spec = manifest.network
+    if spec.family != "lstm" or manifest.scheme not in (*FLOAT_SCHEMES, W8A16):
+        raise ModelFileError(f"{file.path}: a {spec.label} as {manifest.scheme} has no player on a board; convert an "
+                             f"LSTM to {W8A16} or {' or '.join(FLOAT_SCHEMES)}, or flash its C (neuralpedal firmware)")
+    arithmetic = Arithmetic.W8A16 if manifest.scheme == W8A16 else Arithmetic.FLOAT
+    make = _w8a16_parts if arithmetic == Arithmetic.W8A16 else _float_parts
+    constants, *tables = make(file, samples)
+    digest = hashlib.sha256(model.read_bytes()).digest()[:DIGEST_BYTES]
+    name = manifest.name.encode()[:NAME_BYTES].decode(errors="ignore")
+    body = _IDENTITY.pack(spec.sample_rate_hz, spec.num_layers, int(spec.skip), spec.hidden_size, digest, name.encode())
+    body += constants + b"".join(_aligned(table) for table in tables)
+    crc = zlib.crc32(body)
+    start = _START.pack(MAGIC, FORMAT, arithmetic, samples, _START.size + len(body), crc)
+    return ModelBlob(start + body, arithmetic, crc, digest, name)
+
+
+def _aligned(table: bytes) -> bytes:
+    return table + bytes(-len(table) % _ALIGNMENT)
+
+
+def _constants(first: bytes, heard: bytes, sounding: bytes) -> bytes:
+    """64 bytes: of the network, of its input, of its output."""
+    return b"".join(part.ljust(16, b"\0") for part in (first, heard, sounding, b""))
+
+
+def _float_parts(file: TfliteFile, samples: Samples) -> Iterator[bytes]:
+    weights, manifest = read_weights(file), file.manifest()
+    gains = (struct.pack("<f", linear_gain(gain_db)) for gain_db in (manifest.input_gain_db, manifest.output_gain_db))
+    yield _constants(struct.pack("<f", weights.head_bias[0]), *gains)
+    yield from _float_tables(weights)
+
+
+def _float_tables(weights: NetworkWeights) -> Iterator[bytes]:
+    for layer in weights.layers:
+        for matrix in (layer.bias[np.newaxis], layer.kernel, layer.recurrent_kernel):
+            yield by_unit(matrix, layer.hidden_size).astype("<f4").tobytes()
+    yield weights.head_kernel[:, 0].astype("<f4").tobytes()
+
+
+def _w8a16_parts(file: TfliteFile, samples: Samples) -> Iterator[bytes]:
+    network, manifest = read_integer_network(file), file.manifest()
+    head, formats = network.head, [layer.format for layer in network.layers]
+    bits = [[*values, 0][:2] for values in ([one.gate_fraction_bits for one in formats],
+                                            [one.cell_fraction_bits for one in formats])]
+    first = struct.pack("<iiBBBBBBB", head.bias, head.multiplier, head.shift, head.skip_shift or 0,
+                        network.format.output_guard_bits, *bits[0], *bits[1])
+    yield _constants(first, _map(samples, network.input_code, manifest.input_gain_db, is_input=True),
+                     _map(samples, network.output_code, manifest.output_gain_db, is_input=False))
+    yield from _w8a16_tables(network)
+
+
+def _map(samples: Samples, code: AffineCode, gain_db: float, is_input: bool) -> bytes:
+    """How samples become integers, or the other way: see runtime/pedal_audio.h."""
+    if samples == Samples.FLOAT:
+        return struct.pack("<ff", linear_gain(gain_db), code.scale)
+    found: Int16Map = input_map(code, gain_db) if is_input else output_map(code, gain_db)
+    return struct.pack("<QII", found.multiplier, found.float_gain or 0, found.shift)
+
+
+def _w8a16_tables(network: IntegerNetwork) -> Iterator[bytes]:
+    for layer in network.layers:
+        dtype, order = (_HIDDEN_ROW if layer.kernel else _INPUT_ROW), unit_order(layer.hidden_size)
+        rows = np.zeros(4 * layer.hidden_size, dtype)
+        for name, column in zip(dtype.names or (), row_columns(layer), strict=True):
+            rows[name] = column[order]
+        yield rows.tobytes()
+        if layer.kernel:
+            yield _int16(interleave(layer.kernel.weights))
+        yield _int16(interleave(layer.recurrent.weights))
+    head = np.zeros(padded(len(network.head.weights)), np.int64)
+    head[: len(network.head.weights)] = network.head.weights
+    yield _int16(head)
+
+
+def _int16(values: Integers) -> bytes:
+    assert values.min() >= INT16_MIN and values.max() <= INT16_MAX
+    return values.astype("<i2").tobytes()

@@ -1,0 +1,154 @@
+#include "pedal_blob.h"
+
+#include <string.h>
+
+#include "pedal_link_frame.h"
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "blobs are little-endian and played where they lie"
+#endif
+
+/* Where the fields of the header lie. */
+enum { MAGIC = 0, FORMAT = 4, ARITHMETIC = 6, SAMPLES = 7, BYTES = 8, CRC = 12, RATE = 16, LAYERS = 20, SKIP = 21,
+       HIDDEN = 22, DIGEST = 24, NAME = 40 };
+
+/* Where the integer constants lie, which are shifts. */
+enum { HEAD_SHIFT = 8, SKIP_SHIFT = 9, GUARD_BITS = 10, GATE_BITS = 11, CELL_BITS = 13, INPUT_MAP = 16, OUTPUT_MAP = 32,
+       MAP_FLOAT_GAIN = 8, MAP_SHIFT = 12, LARGEST_SIZE = 4096, ROW_BYTES = 12 };
+
+static const uint8_t magic[4] = {'N', 'P', 'd', 'l'};
+
+/* Gives tables one after the other; sizes are rounded up to the alignment. */
+typedef struct {
+    const uint8_t *bytes;
+    size_t offset;
+} cutter;
+
+static const void *cut(cutter *from, size_t size)
+{
+    const uint8_t *table = from->bytes + from->offset;
+    from->offset += (size + PEDAL_BLOB_ALIGNMENT - 1) / PEDAL_BLOB_ALIGNMENT * PEDAL_BLOB_ALIGNMENT;
+    return table;
+}
+
+static void cut_float(pedal_blob *blob, cutter *from)
+{
+    const size_t size = blob->hidden, row = 4 * sizeof(float);
+    for (int index = 0; index < blob->layers; index++) {
+        blob->layer[index].rows = cut(from, row * size);
+        blob->layer[index].kernel = cut(from, row * size * (index == 0 ? 1 : size));
+        blob->layer[index].recurrent = cut(from, row * size * size);
+    }
+    blob->head = cut(from, sizeof(float) * size);
+}
+
+static void cut_w8a16(pedal_blob *blob, cutter *from)
+{
+    const size_t size = blob->hidden, weights = 4 * sizeof(int16_t) * size * blob->padded;
+    for (int index = 0; index < blob->layers; index++) {
+        blob->layer[index].rows = cut(from, (size_t)(4 * ROW_BYTES) * size);
+        if (index > 0)
+            blob->layer[index].kernel = cut(from, weights);
+        blob->layer[index].recurrent = cut(from, weights);
+    }
+    blob->head = cut(from, sizeof(int16_t) * blob->padded);
+}
+
+static int is_within(uint32_t value, uint32_t low, uint32_t high)
+{
+    return value >= low && value <= high;
+}
+
+/* No infinity and no NaN. */
+static int are_finite(const uint8_t *bytes, size_t size)
+{
+    for (size_t at = 0; at + 4 <= size; at += 4)
+        if ((pedal_get_32(bytes + at) & 0x7F800000u) == 0x7F800000u)
+            return 0;
+    return 1;
+}
+
+static int is_map_right(const uint8_t *map, uint8_t samples)
+{
+    if (samples == PEDAL_LINK_SAMPLES_FLOAT)
+        return are_finite(map, 8);
+    const uint32_t gain = pedal_get_32(map + MAP_FLOAT_GAIN), shift = pedal_get_32(map + MAP_SHIFT);
+    const uint32_t low = pedal_get_32(map), high = pedal_get_32(map + 4);
+    if (gain != 0)
+        return gain < 1u << 24 && high < 1u << 6 && is_within(shift, 25, 62);
+    return high == 0 && (shift == 0 ? low < 1u << 15 : shift < 32);
+}
+
+/* Shifts that a processor has, formats that the kernel has. */
+static int is_w8a16_right(const pedal_blob *blob)
+{
+    const uint8_t *constants = blob->constants;
+    if (constants[HEAD_SHIFT] > 62 || constants[SKIP_SHIFT] > 30 || constants[GUARD_BITS] > 8)
+        return 0;
+    for (int index = 0; index < blob->layers; index++) {
+        if (!is_within(constants[GATE_BITS + index], 9, 20) || !is_within(constants[CELL_BITS + index], 9, 27))
+            return 0;
+        const uint8_t *row = blob->layer[index].rows;
+        for (size_t n = 0; n < 4 * (size_t)blob->hidden; n++, row += ROW_BYTES) {
+            if (pedal_get_16(row + 10) > 30 || (index > 0 && pedal_get_16(row + 6) > 30))
+                return 0;
+        }
+    }
+    return is_map_right(constants + INPUT_MAP, blob->samples) && is_map_right(constants + OUTPUT_MAP, blob->samples);
+}
+
+static int is_fitting(const pedal_blob *blob, const pedal_capacity *capacity)
+{
+    return blob->arithmetic < 32 && (capacity->arithmetics >> blob->arithmetic & 1u) && blob->hidden <= capacity->hidden &&
+           blob->layers <= capacity->layers && blob->samples == capacity->samples &&
+           (capacity->sample_rate_hz == 0 || blob->sample_rate_hz == capacity->sample_rate_hz);
+}
+
+/* Header fields, as they stand there. */
+static void read_header(pedal_blob *blob, const uint8_t *bytes)
+{
+    memset(blob, 0, sizeof *blob);
+    blob->arithmetic = bytes[ARITHMETIC];
+    blob->samples = bytes[SAMPLES];
+    blob->layers = bytes[LAYERS];
+    blob->skip = bytes[SKIP];
+    blob->hidden = pedal_get_16(bytes + HIDDEN);
+    blob->padded = (uint16_t)((blob->hidden + 3) & ~3);
+    blob->sample_rate_hz = pedal_get_32(bytes + RATE);
+    blob->bytes = pedal_get_32(bytes + BYTES);
+    blob->crc = pedal_get_32(bytes + CRC);
+    blob->digest = bytes + DIGEST;
+    blob->name = bytes + NAME;
+    blob->constants = bytes + PEDAL_BLOB_HEADER_BYTES;
+}
+
+int pedal_blob_read(pedal_blob *blob, const uint8_t *bytes, size_t room, const pedal_capacity *capacity)
+{
+    const size_t head = PEDAL_BLOB_HEADER_BYTES + PEDAL_BLOB_CONSTANT_BYTES;
+    if (room < head || memcmp(bytes + MAGIC, magic, sizeof magic) != 0 ||
+        pedal_get_16(bytes + FORMAT) != PEDAL_BLOB_FORMAT)
+        return PEDAL_LINK_FAULT_BLOB;
+    read_header(blob, bytes);
+    if (blob->bytes < head || blob->bytes > room)
+        return PEDAL_LINK_FAULT_BLOB;
+    if (pedal_crc32(0, bytes + RATE, blob->bytes - RATE) != blob->crc)
+        return PEDAL_LINK_FAULT_CRC;
+    if (!is_within(blob->layers, 1, PEDAL_BLOB_LAYERS) || !is_within(blob->hidden, 1, LARGEST_SIZE) || blob->skip > 1)
+        return PEDAL_LINK_FAULT_BLOB;
+    if (!is_fitting(blob, capacity))
+        return PEDAL_LINK_FAULT_CAPACITY;
+    cutter from = {bytes, head};
+    if (blob->arithmetic == PEDAL_LINK_ARITHMETIC_FLOAT)
+        cut_float(blob, &from);
+    else if (blob->arithmetic == PEDAL_LINK_ARITHMETIC_W8A16)
+        cut_w8a16(blob, &from);
+    else
+        return PEDAL_LINK_FAULT_CAPACITY;
+    /* Every table lies inside: their sizes add up to the blob's. Only now may they be looked at. */
+    if (from.offset != blob->bytes)
+        return PEDAL_LINK_FAULT_BLOB;
+    const int right = blob->arithmetic == PEDAL_LINK_ARITHMETIC_FLOAT
+                          ? are_finite(blob->constants, blob->bytes - PEDAL_BLOB_HEADER_BYTES)
+                          : is_w8a16_right(blob);
+    return right ? 0 : PEDAL_LINK_FAULT_BLOB;
+}

@@ -1,0 +1,52 @@
+/* A model as it travels over the link and lies in a slot: read with full checks, played where it lies.
+ *
+ * docs/link-protocol.md of neuralpedal says which byte is what. Tables are in the kernels' own order, so that nothing is
+ * copied: the bytes must lie at a multiple of PEDAL_BLOB_ALIGNMENT, in memory that can be read like any other.
+ */
+#ifndef PEDAL_BLOB_H
+#define PEDAL_BLOB_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PEDAL_BLOB_ALIGNMENT 8
+#define PEDAL_BLOB_FORMAT 1
+#define PEDAL_BLOB_LAYERS 2
+/* Header and constants; tables follow. */
+#define PEDAL_BLOB_HEADER_BYTES 72
+#define PEDAL_BLOB_CONSTANT_BYTES 64
+
+/* Tables of a layer; which types they have, says the arithmetic. */
+typedef struct {
+    const void *rows, *kernel, *recurrent; /* rows: biases alone in float arithmetic; kernel: NULL where rows have it */
+} pedal_blob_layer;
+
+typedef struct {
+    uint8_t arithmetic, samples, layers, skip;
+    uint16_t hidden, padded;
+    uint32_t sample_rate_hz, bytes, crc;
+    const uint8_t *digest, *name, *constants;
+    pedal_blob_layer layer[PEDAL_BLOB_LAYERS];
+    const void *head;
+} pedal_blob;
+
+/* What this firmware can play. */
+typedef struct {
+    uint32_t arithmetics; /* bits: 1 << PEDAL_LINK_ARITHMETIC_... */
+    uint32_t sample_rate_hz;
+    uint16_t hidden;
+    uint8_t layers, samples;
+} pedal_capacity;
+
+/* Read a blob that begins at `bytes`; `room` are the bytes that may be read. 0, or what is wrong: a PEDAL_LINK_FAULT_... */
+int pedal_blob_read(pedal_blob *blob, const uint8_t *bytes, size_t room, const pedal_capacity *capacity);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,114 @@
+/* pedal_w8a16.c for models that came over the link. */
+#include "pedal_player_kernels.h"
+#include "pedal_player_shape.h"
+
+#include <string.h>
+
+#include "pedal_link_frame.h"
+#include "pedal_player_tables.h"
+
+/* How samples become integers and back: see pedal_audio.h. */
+typedef struct {
+    float gain, scale;
+    uint64_t multiplier;
+    uint32_t float_gain;
+    int shift;
+} audio_map;
+
+static struct {
+    int hidden, padded, layers, skip;
+    int32_t head_bias, head_multiplier;
+    int head_shift, skip_shift, guard_bits, gate_bits[PEDAL_BLOB_LAYERS], cell_bits[PEDAL_BLOB_LAYERS];
+    audio_map input, output;
+    const void *rows[PEDAL_BLOB_LAYERS];
+    const int16_t *kernel, *recurrent[PEDAL_BLOB_LAYERS], *head;
+} played;
+
+#define PEDAL_ARITHMETIC_W8A16 1
+#define PEDAL_LAYER0_GATE_FRACTION_BITS played.gate_bits[0]
+#define PEDAL_LAYER0_CELL_FRACTION_BITS played.cell_bits[0]
+#define PEDAL_LAYER1_GATE_FRACTION_BITS played.gate_bits[1]
+#define PEDAL_LAYER1_CELL_FRACTION_BITS played.cell_bits[1]
+#define PEDAL_HEAD_BIAS played.head_bias
+#define PEDAL_HEAD_MULTIPLIER played.head_multiplier
+#define PEDAL_HEAD_SHIFT played.head_shift
+#define PEDAL_SKIP_SHIFT played.skip_shift
+#define PEDAL_OUTPUT_GUARD_BITS played.guard_bits
+#define PEDAL_INPUT_ZERO_POINT 0
+#define PEDAL_OUTPUT_ZERO_POINT 0
+#define PEDAL_INPUT_LOW (-32768)
+#define PEDAL_INPUT_HIGH 32767
+#define PEDAL_INPUT_GAIN played.input.gain
+#define PEDAL_INPUT_SCALE played.input.scale
+#define PEDAL_INPUT_FLOAT_GAIN played.input.float_gain
+#define PEDAL_INPUT_MULTIPLIER played.input.multiplier
+#define PEDAL_INPUT_SHIFT played.input.shift
+#define PEDAL_OUTPUT_GAIN played.output.gain
+#define PEDAL_OUTPUT_SCALE played.output.scale
+#define PEDAL_OUTPUT_FLOAT_GAIN played.output.float_gain
+#define PEDAL_OUTPUT_MULTIPLIER played.output.multiplier
+#define PEDAL_OUTPUT_SHIFT played.output.shift
+#define pedal_layer0_rows ((const pedal_input_row *)played.rows[0])
+#define pedal_layer1_rows ((const pedal_hidden_row *)played.rows[1])
+#define pedal_layer0_recurrent played.recurrent[0]
+#define pedal_layer1_recurrent played.recurrent[1]
+#define pedal_layer1_kernel played.kernel
+#define pedal_head_weights played.head
+#define pedal_sigmoid_table pedal_player_sigmoid_table
+
+#define pedal_init pedal_player_w8a16_init
+#define pedal_reset pedal_player_w8a16_forget
+#define pedal_process pedal_player_w8a16_play
+#include "pedal_w8a16.c"
+#include "pedal_zero_state.c"
+
+static pedal_state state;
+
+static audio_map read_map(const uint8_t *bytes)
+{
+    audio_map map = {0};
+#if PEDAL_PLAYER_INT16
+    map.multiplier = pedal_get_32(bytes) | (uint64_t)pedal_get_32(bytes + 4) << 32;
+    map.float_gain = pedal_get_32(bytes + 8);
+    map.shift = (int)pedal_get_32(bytes + 12);
+#else
+    memcpy(&map.gain, bytes, sizeof map.gain);
+    memcpy(&map.scale, bytes + 4, sizeof map.scale);
+#endif
+    return map;
+}
+
+void pedal_player_w8a16_choose(const pedal_blob *blob)
+{
+    const uint8_t *constants = blob->constants;
+    played.hidden = blob->hidden;
+    played.padded = blob->padded;
+    played.layers = blob->layers;
+    played.skip = blob->skip;
+    played.head_bias = (int32_t)pedal_get_32(constants);
+    played.head_multiplier = (int32_t)pedal_get_32(constants + 4);
+    played.head_shift = constants[8];
+    played.skip_shift = constants[9];
+    played.guard_bits = constants[10];
+    for (int index = 0; index < blob->layers; index++) {
+        played.gate_bits[index] = constants[11 + index];
+        played.cell_bits[index] = constants[13 + index];
+        played.rows[index] = blob->layer[index].rows;
+        played.recurrent[index] = blob->layer[index].recurrent;
+    }
+    played.input = read_map(constants + 16);
+    played.output = read_map(constants + 32);
+    played.kernel = blob->layer[1].kernel;
+    played.head = blob->head;
+    pedal_player_w8a16_init(&state);
+}
+
+void pedal_player_w8a16_reset(void)
+{
+    pedal_player_w8a16_forget(&state);
+}
+
+void pedal_player_w8a16_process(const pedal_player_sample *in, pedal_player_sample *out, size_t n)
+{
+    pedal_player_w8a16_play(&state, in, out, n);
+}
