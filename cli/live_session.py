@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Any
 
 from neuralpedal.cli.console import warn
+from neuralpedal.cli.live_health import LiveHealth
 from neuralpedal.cli.live_log import LiveLog
 from neuralpedal.cli.live_view import LiveView, xrun_text
 from neuralpedal.cli.quick_threads import quick_threads
@@ -42,6 +43,7 @@ class LiveSession:
         self._second = self._pedal.meter.read()
         self._levels = self._second
         self._overloads, self._played_s = 0, 0.0
+        self._health = LiveHealth(self._pedal.meter, stream.latency_ms)
 
     def play(self) -> None:
         """Play until it is time; then fade out and close the stream.
@@ -108,14 +110,16 @@ class LiveSession:
             self._levels = levels
         if now - self._row_s >= _ROW_S:
             self._row_s, self._second = now, meter.read(self._second.blocks)
+            self._health.look(seconds)
             if self._log:
-                self._log.write(seconds, self._second, self._state())
+                self._log.write(seconds, self._second, {**self._state(), **self._health.log_fields()})
         if guard.overloads != self._overloads:
             self._overloads = guard.overloads
             why = "failed" if guard.failed else f"was late {guard.limit} times in a row"
             warn(f"{seconds:.1f} s: the engine {why}; the clean guitar plays until it works again")
         if self.view:
-            self.view.show(seconds, self._levels, self._second, "{preset}: {state}".format(**self._state()))
+            self.view.show(seconds, self._levels, self._second, "{preset}: {state}".format(**self._state()),
+                           self._health.rows())
 
     def _state(self) -> dict[str, Any]:
         pedal = self._pedal

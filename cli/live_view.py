@@ -1,5 +1,6 @@
 """What a terminal shows while the pedal plays: levels, what a block costs, what went wrong."""
 
+from collections.abc import Sequence
 from types import TracebackType
 
 from rich.live import Live
@@ -33,16 +34,19 @@ class LiveView:
                  trace: TracebackType | None) -> None:
         self._live.__exit__(kind, error, trace)
 
-    def show(self, seconds: float, levels: MeterReading, cost: MeterReading, state: str) -> None:
+    def show(self, seconds: float, levels: MeterReading, cost: MeterReading, state: str,
+             more: Sequence[tuple[str, str]] = ()) -> None:
         """Draw.
 
         Args:
             levels: of the last moment. cost: of the last second. state: what the pedal does.
+            more: rows behind the xruns, name and text.
         """
-        self._live.update(view_table(self._title, seconds, levels, cost, state), refresh=True)
+        self._live.update(view_table(self._title, seconds, levels, cost, state, more), refresh=True)
 
 
-def view_table(title: str, seconds: float, levels: MeterReading, cost: MeterReading, state: str) -> Table:
+def view_table(title: str, seconds: float, levels: MeterReading, cost: MeterReading, state: str,
+               more: Sequence[tuple[str, str]] = ()) -> Table:
     """The table of :meth:`LiveView.show`."""
     table = Table(title=escape(title), title_justify="left", show_header=False)
     table.add_column(min_width=8)
@@ -53,6 +57,8 @@ def view_table(title: str, seconds: float, levels: MeterReading, cost: MeterRead
                   f"{cost.deadline_us:.0f} µs")
     table.add_row("deadline", f"{bar(cost.deadline_share_p99, _BAR_WIDTH)} {cost.deadline_share_p99:.0%} at p99")
     table.add_row("xruns", xrun_text(cost))
+    for name, text in more:
+        table.add_row(name, escape(text))
     table.add_row("late", f"{cost.late_blocks} of {cost.blocks} blocks")
     table.add_row("state", f"{escape(state)}, {seconds:.0f} s")
     return table
