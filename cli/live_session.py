@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -15,12 +15,15 @@ from neuralpedal.cli.live_view import LiveView, xrun_text
 from neuralpedal.cli.quick_threads import quick_threads
 from neuralpedal.contract.errors import AudioDeviceError
 from neuralpedal.device.action import Action
-from neuralpedal.device.audio_device import AudioStream
+from neuralpedal.device.audio_device import CLOSE_S, AudioStream
 from neuralpedal.device.pedalboard import Pedalboard
+from neuralpedal.device.xrun_storm import XrunStorm
 
 _TURN_S, _ROW_S = 0.1, 1.0
 _GONE_S = 3.0
 _FADE_OUT_S = 1.0
+_GONE_CLOSE_S = 0.2
+"""How long a card that is gone may take to close: the next one waits for it."""
 
 
 class LiveSession:
@@ -30,14 +33,17 @@ class LiveSession:
 
     Args:
         seconds: how long to play; None: until SIGINT or SIGTERM.
+        reopened: how often the card was opened before.
 
     Attributes:
-        view: what is drawn, if anything.
+        view: what is drawn, if anything. sounding: called now and then once blocks come.
     """
 
     def __init__(self, board: Pedalboard, stream: AudioStream, seconds: float | None = None,
-                 log: LiveLog | None = None) -> None:
+                 log: LiveLog | None = None, reopened: int = 0) -> None:
         self.view: LiveView | None = None
+        self.sounding: Callable[[], None] | None = None
+        self._reopened, self._storm = reopened, XrunStorm(reopened)
         self._board, self._pedal, self._stream, self._seconds, self._log = board, board.pedal, stream, seconds, log
         self._stopping, self._presses, self._answered = False, 0, 0
         self._second = self._pedal.meter.read()
@@ -49,8 +55,9 @@ class LiveSession:
         """Play until it is time; then fade out and close the stream.
 
         Raises:
-            AudioDeviceError: the card is gone, or gives no blocks any more.
+            AudioDeviceError: the card is gone, gives no blocks any more, or has lost half of them for seconds.
         """
+        patience_s = _GONE_CLOSE_S
         try:
             handlers = {signal.SIGINT: self._stop, signal.SIGTERM: self._stop, signal.SIGUSR1: self._press_next,
                         signal.SIGUSR2: self._toggle_bypass}
@@ -58,8 +65,9 @@ class LiveSession:
                 self._stream.start()
                 self._watch()
                 self._fade_out()
+            patience_s = CLOSE_S
         finally:
-            self._stream.close()
+            self._stream.close(patience_s)
 
     def summary(self) -> str:
         """One line about what was played."""
@@ -87,7 +95,7 @@ class LiveSession:
 
     def _watch(self) -> None:
         begun = self._row_s = seen_s = time.monotonic()
-        seen = 0
+        seen = before = self._pedal.meter.blocks
         while not self._stopping:
             time.sleep(_TURN_S)
             now = time.monotonic()
@@ -96,6 +104,8 @@ class LiveSession:
             if not self._stream.is_active or now - seen_s > _GONE_S:
                 raise AudioDeviceError("the sound card gives no audio any more (unplugged, or its JACK server ended?); "
                                        "`neuralpedal run --list` shows what there is")
+            if self.sounding and seen != before:
+                self.sounding()
             self._played_s = now - begun
             self._tell(self._played_s, now)
             self._board.tend()
@@ -113,6 +123,9 @@ class LiveSession:
             self._health.look(seconds)
             if self._log:
                 self._log.write(seconds, self._second, {**self._state(), **self._health.log_fields()})
+            if self._storm.note(self._second):
+                raise AudioDeviceError("the sound card has lost half of its blocks for "
+                                       f"{self._storm.patience_s} s; it is opened anew")
         if guard.overloads != self._overloads:
             self._overloads = guard.overloads
             why = "failed" if guard.failed else f"was late {guard.limit} times in a row"
@@ -127,7 +140,7 @@ class LiveSession:
         if not pedal.guard.trusted:
             state = "clean: engine failed" if pedal.guard.failed else "clean: overload"
         return {"state": state, "overloads": pedal.guard.overloads, "model": pedal.engine.manifest.name,
-                "preset": self._board.preset.name}
+                "preset": self._board.preset.name, "reopened": self._reopened}
 
     def _fade_out(self) -> None:
         self._pedal.muted = True

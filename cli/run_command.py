@@ -10,8 +10,11 @@ import click
 from neuralpedal.cli.console import note, print_json, print_table, stderr
 
 if TYPE_CHECKING:
+    from neuralpedal.cli.pedal_loading import PedalPlan
+    from neuralpedal.cli.player_process import Turn
     from neuralpedal.device.audio_device import AudioDevice, AudioStream, AudioSystem, StreamFormat
     from neuralpedal.device.pedal import Pedal
+    from neuralpedal.device.pedalboard import Pedalboard
 
 _ENGINES = ("auto", "native", "litert")
 
@@ -43,7 +46,8 @@ def command(models: tuple[Path, ...], config: Path | None, list_devices: bool, a
     """Play the guitar through the first MODEL (a .tflite), from a sound card and back to it, until Ctrl-C.
 
     SIGUSR1 changes to the next model or preset, SIGUSR2 bypasses. An engine that cannot keep up is taken out, and the
-    clean guitar heard, until it can.
+    clean guitar heard, until it can. A card that goes (unplugged, its JACK server ended) is opened again as soon
+    as it is back.
 
     \b
     Examples:
@@ -59,26 +63,36 @@ def command(models: tuple[Path, ...], config: Path | None, list_devices: bool, a
         raise click.BadParameter(f"{seconds}: wanted more than 0", param_hint="--seconds")
     if not models and config is None:
         raise click.UsageError("no MODEL given; `neuralpedal run --list` shows the sound cards")
-    from neuralpedal.cli.live_log import LiveLog
-    from neuralpedal.cli.live_session import LiveSession
-    from neuralpedal.cli.live_view import LiveView
     from neuralpedal.cli.pedal_loading import Options, PedalPlan
-    from neuralpedal.device.audio_device import AudioSystem, StreamFormat
+    from neuralpedal.cli.player_keeper import PlayerKeeper
 
     plan = PedalPlan(Options(models, config, device, input_channel, block, rate, input_gain, output_gain, bypass,
                              engine, late_blocks))
     board = plan.board()
+    PlayerKeeper(lambda turn: _play(turn, plan, board, headless, log), seconds).play()
+
+
+def _play(turn: "Turn", plan: "PedalPlan", board: "Pedalboard", headless: bool, log: Path | None) -> None:
+    """From a card that is opened to its end."""
+    from neuralpedal.cli.live_log import LiveLog
+    from neuralpedal.cli.live_session import LiveSession
+    from neuralpedal.cli.live_view import LiveView
+    from neuralpedal.device.audio_device import AudioSystem, StreamFormat
+
+    if turn.memory:
+        board.recall(turn.memory["board"])
     playing = board.pedal.engine
     form = StreamFormat(playing.sample_rate_hz, plan.audio.block, plan.audio.input_channel)
     with ExitStack() as stack:
         rows = stack.enter_context(LiveLog(log)) if log else None
         audio = stack.enter_context(AudioSystem())
-        card = audio.choose(plan.audio.device)
+        card = audio.choose_again(turn.memory["card"]) if turn.memory else audio.choose(plan.audio.device)
         stream = _open_stream(audio, card, form, board.pedal)
         title = (f"{board.preset.name}, {playing.description}; {card.name} ({card.host_api}), "
                  f"{form.sample_rate_hz} Hz, blocks of {form.block_size}, {stream.latency_ms:.1f} ms in the driver")
-        note(f"playing {title}; Ctrl-C ends it")
-        session = LiveSession(board, stream, seconds, rows)
+        note(f"playing {title}{f', opened again ({turn.number})' if turn.number else ''}; Ctrl-C ends it")
+        session = LiveSession(board, stream, turn.seconds, rows, turn.number)
+        session.sounding = lambda: turn.remember({"card": card.name, "board": board.memory()})
         if not headless and stderr.is_terminal:
             session.view = stack.enter_context(LiveView(title))
         session.play()

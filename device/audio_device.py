@@ -21,7 +21,8 @@ from neuralpedal.device.engine import Block
 MIN_BLOCK_SIZE, MAX_BLOCK_SIZE = 16, 1024
 """Samples per block that a stream may have: below, Python cannot keep up; above, nobody can play."""
 
-_LONGEST_CLOSE_S = 3.0
+CLOSE_S = 3.0
+"""How long a stream may take to close."""
 
 Process = Callable[[Block, Block, int], None]
 """What plays a block: reads ``dry`` (block_size,), writes ``wet`` (block_size,), is told PortAudio's status bits. It
@@ -127,6 +128,12 @@ class AudioSystem:
         """
         return choose_device(self.devices(), wanted, self._default_index())
 
+    def choose_again(self, name: str) -> AudioDevice:
+        """The device that had this name before it went; ALSA's number may be another now. Raises AudioDeviceError."""
+        devices = self.devices()
+        whole = [device for device in devices if device.name == name and device.is_duplex]
+        return whole[0] if whole else choose_device(devices, name.partition(" (hw:")[0])
+
     def open(self, device: AudioDevice, form: StreamFormat, process: Process) -> "AudioStream":
         """Open a stream that is not started yet.
 
@@ -228,15 +235,15 @@ class AudioStream:
         with _translated("the sound card is gone"):
             return bool(self._stream.is_active())
 
-    def close(self) -> None:
-        """Stop and free the card, whatever state it is in.
+    def close(self, patience_s: float = CLOSE_S) -> None:
+        """Stop and free the card, whatever state it is in; lost if that takes longer than ``patience_s``.
 
         Where a JACK server died, PortAudio waits ten minutes for it: it does so on a thread that nobody waits for.
         """
         closing = threading.Thread(target=self._close, daemon=True)
         with _stderr_held_back():
             closing.start()
-            closing.join(_LONGEST_CLOSE_S)
+            closing.join(patience_s)
         self.is_lost = closing.is_alive()
 
     def _close(self) -> None:

@@ -55,7 +55,7 @@ class ThreadCard:
         self.switch_interval_s = sys.getswitchinterval()
         self._thread.start()
 
-    def close(self) -> None:
+    def close(self, _patience_s: float) -> None:
         self.is_open = False
         if self._thread.ident:
             self._thread.join()
@@ -125,7 +125,7 @@ def test_a_card_that_is_gone_or_says_nothing_is_an_error_and_is_closed(board, pe
     with pytest.raises(AudioDeviceError, match="no audio any more"):
         LiveSession(board, card).play()
     assert not card.is_open
-    dumb = SimpleNamespace(start=lambda: None, is_active=True, latency_ms=1.0, close=lambda: None)
+    dumb = SimpleNamespace(start=lambda: None, is_active=True, latency_ms=1.0, close=lambda patience_s: None)
     with pytest.raises(AudioDeviceError, match="no audio any more"):
         LiveSession(board, dumb).play()
 

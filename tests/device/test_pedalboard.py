@@ -140,3 +140,24 @@ def test_voices_of_two_rates_or_none_are_refused():
         Pedalboard([Voice(ToyEngine(), preset), Voice(ToyEngine(sample_rate_hz=44_100), preset)])
     with pytest.raises(SpecError, match="no presets"):
         Pedalboard([])
+
+
+def test_a_board_recalls_what_another_remembered_and_leaves_out_what_it_lacks():
+    board, dry = make_board(), plucks(0.2)
+    for line in ("preset hard", "set output_gain_db -6", "bypass on"):
+        board.apply(parse_action(line))
+    memory = json.loads(json.dumps(board.memory()))
+    memory["presets"].append({**memory["presets"][0], "name": "gone"})
+    memory["presets"][2]["model"] = "another"
+    memory["presets"][2]["input_gain_db"] = 20.0
+    again = Pedalboard([Voice(ToyEngine(drive=drive), PresetSettings(name=name, model=name))
+                        for name, drive in DRIVES.items()])
+    again.recall(memory)
+    assert again.preset == board.preset and again.pedal.bypassed
+    assert again.presets[2].input_gain_db == 0.0, "of another model"
+    np.testing.assert_array_equal(play(again, dry)[FADE:], dry[FADE : len(dry) // 64 * 64])
+    again.apply(parse_action("bypass off"))
+    wet = play(again, dry)
+    np.testing.assert_allclose(wet[FADE:], 10 ** (-6 / 20) * np.tanh(3.0 * dry[FADE : len(wet)]), atol=1e-6)
+    again.recall({**memory, "preset": "gone"})
+    assert again.preset.name == "hard"
