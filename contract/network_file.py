@@ -4,12 +4,14 @@ Reads what ``convert`` writes as ``float32`` and ``w8``. The integer file (``w8a
 of its own, and plays through :func:`neuralpedal.contract.reference_int8.open_int8_reference`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from neuralpedal.contract.constants import Constants
 from neuralpedal.contract.errors import ModelFileError
-from neuralpedal.contract.signal_chain import BIASES, DEQUANTIZE, KERNELS, RECURRENTS, foreign, signal_chain
+from neuralpedal.contract.loop_file import check_loop, read_loop_weights
+from neuralpedal.contract.signal_chain import BIASES, KERNELS, RECURRENTS, signal_chain
 from neuralpedal.contract.tflite_file import TfliteFile
 from neuralpedal.contract.weights import GATES, Array, NetworkWeights, RecurrentWeights
 
@@ -21,8 +23,21 @@ def read_weights(file: TfliteFile) -> NetworkWeights:
         ModelFileError: no manifest, an integer file, an operator or a connection that ``convert`` does not write,
             weights that do not fit the manifest's network.
     """
+    return _READERS[file.manifest().network.kind.graph](file)
+
+
+def check_graph(file: TfliteFile) -> None:
+    """See to it that a file of any scheme holds the graph of its manifest's network and nothing else.
+
+    Raises:
+        ModelFileError: as :func:`read_weights`, weights not looked at.
+    """
+    _CHECKS[file.manifest().network.kind.graph](file)
+
+
+def _read_fused(file: TfliteFile) -> NetworkWeights:
     spec = file.manifest().network
-    constants = _Constants(file)
+    constants = Constants(file, file)
     chain = signal_chain(file)
     layers = [[constants.array(operator.inputs[place]) for place in (*KERNELS, *RECURRENTS, *BIASES)]
               for operator in chain.layers]
@@ -45,31 +60,6 @@ def _layer(arrays: Sequence[Array]) -> RecurrentWeights:
     return RecurrentWeights(stacked(0), stacked(len(GATES)), stacked(2 * len(GATES)))
 
 
-class _Constants:
-    """Constants by the tensor index that operators read, looking through DEQUANTIZE."""
-
-    def __init__(self, file: TfliteFile) -> None:
-        self._file = file
-        self._sources = dict(_expansions(file))
-
-    def array(self, index: int) -> Array:
-        """The constant as float32. Raises ModelFileError when it is missing or belongs to an integer file."""
-        expanded = index in self._sources
-        tensor = self._file.tensors[self._sources.get(index, index)]
-        is_float = tensor.dtype == np.float32
-        if tensor.data is None or not (is_float or (expanded and len(tensor.scales))):
-            found = "no constant" if tensor.data is None else f"{np.dtype(tensor.dtype).name} arithmetic"
-            raise ModelFileError(
-                f"{self._file.path}: tensor {tensor.name!r} holds {found}; only float32 and w8 files give weights "
-                f"(this one says {self._file.manifest().scheme})"
-            )
-        return np.asarray(tensor.dequantized(), dtype=np.float32)
-
-
-def _expansions(file: TfliteFile) -> Iterator[tuple[int, int]]:
-    """(expanded tensor, stored tensor) of every DEQUANTIZE."""
-    for operator in file.operators:
-        if operator.name == DEQUANTIZE:
-            if len(operator.inputs) != 1 or len(operator.outputs) != 1:
-                raise foreign(file, "a DEQUANTIZE that is not one tensor to one tensor")
-            yield operator.outputs[0], operator.inputs[0]
+_READERS: dict[str, Callable[[TfliteFile], NetworkWeights]] = {"fused": _read_fused, "loop": read_loop_weights}
+_CHECKS: dict[str, Callable[[TfliteFile], object]] = {"fused": signal_chain, "loop": check_loop}
+"""By the graph of the family."""

@@ -64,14 +64,13 @@ def signal_chain(file: TfliteFile) -> SignalChain:
     """The checked chain of a file.
 
     Raises:
-        ModelFileError: no manifest, a family that has no file format, an operator, an option of one or a connection
+        ModelFileError: no manifest, a family without a fused operator, an operator, an option of one or a connection
             that ``convert`` does not write, a frame of another length than the manifest's.
     """
     manifest = file.manifest()
     spec = manifest.network
-    if spec.kind.cell != "lstm":
-        raise ModelFileError(f"{file.path}: holds a {spec.label}; this neuralpedal plays files of lstm and frame_lstm; "
-                             "upgrade neuralpedal")
+    if spec.kind.graph != "fused":
+        raise foreign(file, f"integer arithmetic with a {spec.label}, which has none")
     operators = tuple(operator for operator in file.operators if operator.name != DEQUANTIZE)
     _check_names(file, operators, manifest)
     _check_options(file, operators, manifest)

@@ -22,12 +22,15 @@ class Family:
         bias_rows: 2 where input and state have a bias each, 1 where they share one.
         has_frame: every output sample is the answer to the last ``frame_samples`` inputs, from zero state; the others
             stream, their state carried on from sample to sample.
+        graph: how a TFLite file plays a layer: ``fused``, by one operator for the whole sequence (contract/
+            signal_chain.py), or, where there is none, in a ``loop`` of simple ones (contract/loop_plan.py).
     """
 
     cell: str
     gates: tuple[str, ...]
     bias_rows: int = 1
     has_frame: bool = False
+    graph: str = "loop"
 
     def bias_shape(self, hidden_size: int) -> tuple[int, ...]:
         """Of a layer's bias in Keras's layout: (gates·H,), or so many rows of that."""
@@ -36,11 +39,11 @@ class Family:
 
 
 FAMILIES = {
-    "lstm": Family("lstm", ("input", "forget", "cell", "output")),
+    "lstm": Family("lstm", ("input", "forget", "cell", "output"), graph="fused"),
     # Keras's default, and PyTorch's: the reset gate acts after the matrix product (reset_after), so biases are two.
     "gru": Family("gru", ("update", "reset", "candidate"), bias_rows=2),
     "rnn": Family("rnn", ("candidate",)),
-    "frame_lstm": Family("lstm", ("input", "forget", "cell", "output"), has_frame=True),
+    "frame_lstm": Family("lstm", ("input", "forget", "cell", "output"), has_frame=True, graph="fused"),
 }
 """Families by name."""
 

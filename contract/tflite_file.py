@@ -21,11 +21,13 @@ from neuralpedal.contract.errors import ModelFileError
 from neuralpedal.contract.manifest import METADATA_NAME, Manifest, decode_manifest
 
 _IDENTIFIER = b"TFL3"
-_DTYPES: dict[int, Any] = {0: np.float32, 2: np.int32, 3: np.uint8, 4: np.int64, 7: np.int16, 9: np.int8}
+_DTYPES: dict[int, Any] = {0: np.float32, 2: np.int32, 3: np.uint8, 4: np.int64, 6: np.bool_, 7: np.int16, 9: np.int8}
 _NO_TENSOR = -1
 
-OPERATOR_NAMES = {0: "ADD", 6: "DEQUANTIZE", 9: "FULLY_CONNECTED", 22: "RESHAPE",
-                  36: "GATHER", 44: "UNIDIRECTIONAL_SEQUENCE_LSTM", 114: "QUANTIZE"}
+OPERATOR_NAMES = {0: "ADD", 2: "CONCATENATION", 6: "DEQUANTIZE", 9: "FULLY_CONNECTED", 14: "LOGISTIC", 18: "MUL",
+                  22: "RESHAPE", 28: "TANH", 35: "UNIDIRECTIONAL_SEQUENCE_RNN", 36: "GATHER", 41: "SUB",
+                  44: "UNIDIRECTIONAL_SEQUENCE_LSTM", 58: "LESS", 77: "SHAPE", 102: "SPLIT_V", 114: "QUANTIZE",
+                  119: "WHILE", 151: "DYNAMIC_UPDATE_SLICE"}
 """Builtin operators that this package writes; others are named by their number."""
 
 _BOOL, _BYTE, _INT, _FLOAT = types.BoolFlags, types.Int8Flags, types.Int32Flags, types.Float32Flags
@@ -33,6 +35,14 @@ _OPTIONS: dict[int, tuple[int, dict[str, tuple[int, Any, float]]]] = {
     0: (11, {"fused_activation_function": (0, _BYTE, 0), "pot_scale_int16": (1, _BOOL, 1)}),
     9: (8, {"fused_activation_function": (0, _BYTE, 0), "weights_format": (1, _BYTE, 0),
             "keep_num_dims": (2, _BOOL, 0), "asymmetric_quantize_inputs": (3, _BOOL, 0)}),
+    2: (10, {"axis": (0, _INT, 0), "fused_activation_function": (1, _BYTE, 0)}),
+    18: (21, {"fused_activation_function": (0, _BYTE, 0)}),
+    35: (31, {"time_major": (0, _BOOL, 0), "fused_activation_function": (1, _BYTE, 0),
+              "asymmetric_quantize_inputs": (2, _BOOL, 0)}),
+    41: (28, {"fused_activation_function": (0, _BYTE, 0), "pot_scale_int16": (1, _BOOL, 1)}),
+    77: (55, {"out_type": (0, _BYTE, 0)}),
+    102: (79, {"num_splits": (0, _INT, 0)}),
+    119: (93, {"cond_subgraph_index": (0, _INT, 0), "body_subgraph_index": (1, _INT, 0)}),
     36: (23, {"axis": (0, _INT, 0), "batch_dims": (1, _INT, 0)}),
     44: (71, {"fused_activation_function": (0, _BYTE, 0), "cell_clip": (1, _FLOAT, 0), "proj_clip": (2, _FLOAT, 0),
               "time_major": (3, _BOOL, 0), "asymmetric_quantize_inputs": (4, _BOOL, 0),
@@ -94,15 +104,26 @@ class OperatorView:
 
 
 @dataclass(frozen=True)
-class TfliteFile:
-    """The first subgraph of a file and its metadata."""
+class Subgraph:
+    """Tensors, operators and border of one graph; operators name tensors of their own graph."""
 
-    path: Path
     tensors: tuple[TensorView, ...]
     operators: tuple[OperatorView, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class TfliteFile(Subgraph):
+    """The first subgraph of a file, which plays, and its metadata.
+
+    Attributes:
+        called: further subgraphs, the file's second first, which operators of the first call by number.
+    """
+
+    path: Path
     metadata: dict[str, bytes]
+    called: tuple[Subgraph, ...] = ()
 
     @property
     def is_float(self) -> bool:
@@ -212,15 +233,20 @@ def _parse(path: Path, data: bytes) -> TfliteFile:
     model = _Table.root(data)
     codes = [_operator_code(code) for code in model.tables(1)]
     buffers = [buffer.array(0, np.uint8) for buffer in model.tables(4)]
-    subgraph = next(model.tables(2), None)
-    if subgraph is None:
+    subgraphs = [_subgraph(table, codes, buffers) for table in model.tables(2)]
+    if not subgraphs:
         raise ValueError("it has no subgraph")
-    tensors = tuple(_tensor(table, buffers) for table in subgraph.tables(0))
-    operators = tuple(_operator(table, codes) for table in subgraph.tables(3))
     metadata = {entry.text(0): bytes(buffers[entry.scalar(1, types.Uint32Flags)]) for entry in model.tables(6)}
-    file = TfliteFile(path, tensors, operators, _indices(subgraph, 1), _indices(subgraph, 2), metadata)
-    _check_indices(file)
-    return file
+    first, called = subgraphs[0], tuple(subgraphs[1:])
+    return TfliteFile(first.tensors, first.operators, first.inputs, first.outputs, path, metadata, called)
+
+
+def _subgraph(table: _Table, codes: list[int], buffers: list[NDArray[Any]]) -> Subgraph:
+    tensors = tuple(_tensor(tensor, buffers) for tensor in table.tables(0))
+    operators = tuple(_operator(operator, codes) for operator in table.tables(3))
+    subgraph = Subgraph(tensors, operators, _indices(table, 1), _indices(table, 2))
+    _check_indices(subgraph)
+    return subgraph
 
 
 def _operator_code(table: _Table) -> int:
@@ -273,11 +299,11 @@ def _check_quantization(shape: tuple[int, ...], scales: NDArray[np.float32], zer
         raise ValueError("a tensor with an infinite scale")
 
 
-def _check_indices(file: TfliteFile) -> None:
-    for operator in file.operators:
+def _check_indices(graph: Subgraph) -> None:
+    for operator in graph.operators:
         for index in (*operator.inputs, *operator.outputs, *operator.intermediates):
-            if not _NO_TENSOR <= index < len(file.tensors):
-                raise ValueError(f"{operator.name} names tensor {index} of {len(file.tensors)}")
-    for index in (*file.inputs, *file.outputs):
-        if not 0 <= index < len(file.tensors):
-            raise ValueError(f"the graph's border names tensor {index} of {len(file.tensors)}")
+            if not _NO_TENSOR <= index < len(graph.tensors):
+                raise ValueError(f"{operator.name} names tensor {index} of {len(graph.tensors)}")
+    for index in (*graph.inputs, *graph.outputs):
+        if not 0 <= index < len(graph.tensors):
+            raise ValueError(f"the graph's border names tensor {index} of {len(graph.tensors)}")

@@ -18,7 +18,6 @@ from neuralpedal.contract.errors import ConversionError
 from neuralpedal.contract.manifest import Manifest
 from neuralpedal.contract.metrics import esr
 from neuralpedal.convert.error_budget import ErrorBudgets
-from neuralpedal.convert.layouts import layout_of
 from neuralpedal.convert.recommendation import DEFAULT_BUDGET, recommend
 from neuralpedal.convert.schemes import PreparedScheme, check_schemes, prepare_scheme
 from neuralpedal.convert.source import ConversionSource, Signal
@@ -71,10 +70,10 @@ def convert(source: ConversionSource, schemes: tuple[str, ...], out: Path, playe
         target, budget: what to recommend a scheme for, see recommendation.py; no recommendation without a target.
 
     Raises:
-        SpecError: a family that cannot be written, or tuned; raised before anything is.
+        SpecError: a scheme that the family does not have, a family that is not tuned; raised before anything is
+            written.
         ConversionError: a written file does not play as measured. OutputError: the folder cannot be written.
     """
-    layout_of(source.weights.spec)
     check_schemes(schemes, source.weights.spec)
     if tuner is not None:
         check_tunable(source.weights.spec)

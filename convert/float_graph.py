@@ -1,4 +1,5 @@
-"""The network as a TFLite graph with float arithmetic: fused LSTM, head, skip.
+"""The network as a TFLite graph with float arithmetic: fused LSTM, head, skip; cells without a fused operator in a loop
+(loop_graph.py).
 
 ``float32`` holds float weights. ``w8`` holds int8 weights, one scale per output channel, that the interpreter expands
 once, at its first block: a smaller file, and the arithmetic that tells weight rounding from everything else.
@@ -7,39 +8,33 @@ open it anew instead. LiteRT keeps them.)
 Cell and projection clips are written as 0 (none): a clip of 10, the converter's habit, distorts fuzz pedals.
 """
 
-from typing import Protocol
+from collections.abc import Callable
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
-from numpy.typing import NDArray
 
 from neuralpedal.contract.manifest import METADATA_NAME, Manifest, encode_manifest
 from neuralpedal.contract.weights import GATES, NetworkWeights, RecurrentWeights
+from neuralpedal.convert.float_matrices import AddMatrix, add_float_matrix, add_int8_matrix
 from neuralpedal.convert.layouts import Layout, add_answer, layout_of
-from neuralpedal.convert.tflite_writer import NO_TENSOR, Quantization, TfliteWriter
-from neuralpedal.convert.weight_quantization import quantize_per_channel
+from neuralpedal.convert.loop_graph import build_loop
+from neuralpedal.convert.tflite_writer import NO_TENSOR, TfliteWriter
 
-_PER_CHANNEL_DEQUANTIZE = 5
 _KEEP_NUM_DIMS = 5
 
 
-class _AddMatrix(Protocol):
-    """Adds a float matrix (outputs, inputs) to the file and returns the tensor that operators read."""
-
-    def __call__(self, writer: TfliteWriter, name: str, matrix: NDArray[np.float32]) -> int: ...
-
-
 def build_float32(weights: NetworkWeights, manifest: Manifest) -> bytes:
-    """The file with float32 weights and audio. Raises SpecError as :func:`layout_of`."""
-    return _build(weights, manifest, _add_float_matrix)
+    """The file with float32 weights and audio."""
+    return _BUILDERS[weights.spec.kind.graph](weights, manifest, add_float_matrix)
 
 
 def build_w8(weights: NetworkWeights, manifest: Manifest) -> bytes:
-    """The file with int8 weights per output channel, float32 biases and audio. Raises as :func:`build_float32`."""
-    return _build(weights, manifest, _add_int8_matrix)
+    """The file with int8 weights per output channel, float32 biases and audio."""
+    return _BUILDERS[weights.spec.kind.graph](weights, manifest, add_int8_matrix)
 
 
-def _build(weights: NetworkWeights, manifest: Manifest, add_matrix: _AddMatrix) -> bytes:
+def _build_fused(weights: NetworkWeights, manifest: Manifest, add_matrix: AddMatrix) -> bytes:
+    """The file of a family with a fused operator; its matrices as ``add_matrix`` has them."""
     spec, layout = weights.spec, layout_of(weights.spec)
     writer = TfliteWriter(f"neuralpedal {spec.label} {manifest.scheme}")
     dry = layout.add_signal(writer, "dry", 1, np.float32)
@@ -54,7 +49,7 @@ def _build(weights: NetworkWeights, manifest: Manifest, add_matrix: _AddMatrix) 
 
 
 def _add_layer(writer: TfliteWriter, layout: Layout, name: str, layer: RecurrentWeights, signal: int,
-               add_matrix: _AddMatrix) -> int:
+               add_matrix: AddMatrix) -> int:
     """One fused LSTM; returns its hidden sequence, H channels."""
     h = layer.hidden_size
     gates = [layer.gate(index) for index in range(len(GATES))]
@@ -82,7 +77,7 @@ def lstm_inputs(signal: int, kernels: list[int], recurrents: list[int], biases: 
     return [signal, *kernels, *recurrents, *peepholes, *biases, *projection, *states, *layer_norm]
 
 
-def _add_head(writer: TfliteWriter, weights: NetworkWeights, hidden: int, add_matrix: _AddMatrix) -> int:
+def _add_head(writer: TfliteWriter, weights: NetworkWeights, hidden: int, add_matrix: AddMatrix) -> int:
     """The dense head on every sample; returns [1, T, 1]."""
     kernel = add_matrix(writer, "head/kernel", np.ascontiguousarray(weights.head_kernel.T))
     bias = writer.constant("head/bias", weights.head_bias.astype(np.float32))
@@ -105,16 +100,7 @@ def _add_skip(writer: TfliteWriter, dry: int, signal: int) -> int:
     return output
 
 
-def _add_float_matrix(writer: TfliteWriter, name: str, matrix: NDArray[np.float32]) -> int:
-    return writer.constant(name, matrix.astype(np.float32))
+_Builder = Callable[[NetworkWeights, Manifest, AddMatrix], bytes]
 
-
-def _add_int8_matrix(writer: TfliteWriter, name: str, matrix: NDArray[np.float32]) -> int:
-    """int8 constant with one scale per row, and the DEQUANTIZE that expands it; returns the expanded tensor."""
-    quantized = quantize_per_channel(matrix)
-    scales = tuple(float(scale) for scale in quantized.scales)
-    stored = writer.constant(f"{name}/int8", quantized.values, Quantization(scales, (0,) * len(scales)))
-    expanded = writer.activation(name, matrix.shape, np.float32)
-    writer.operator(schema.BuiltinOperator.DEQUANTIZE, _PER_CHANNEL_DEQUANTIZE, [stored], [expanded],
-                    (schema.BuiltinOptions.DequantizeOptions, schema.DequantizeOptionsT()))
-    return expanded
+_BUILDERS: dict[str, _Builder] = {"fused": _build_fused, "loop": build_loop}
+"""By the graph of the family."""

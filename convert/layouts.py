@@ -89,7 +89,7 @@ def _frames(spec: NetworkSpec) -> Layout:
 
 
 LAYOUTS: dict[str, Callable[[NetworkSpec], Layout]] = {"lstm": _stream, "frame_lstm": _frames}
-"""Families that convert can write."""
+"""Families whose layers are fused operators."""
 
 
 def layout_of(spec: NetworkSpec) -> Layout:
@@ -99,5 +99,6 @@ def layout_of(spec: NetworkSpec) -> Layout:
         SpecError: a family without one.
     """
     if spec.family not in LAYOUTS:
-        raise SpecError(f"{spec.label}: convert cannot write this family yet; {' and '.join(LAYOUTS)} can be converted")
+        raise SpecError(f"{spec.label}: no fused operator plays it, and integer schemes need one; take w8, or train an "
+                        "LSTM")
     return LAYOUTS[spec.family](spec)

@@ -7,6 +7,9 @@ is named. Real-time factors of the machine that converts do not count, because i
 from collections.abc import Mapping
 from typing import Any
 
+from neuralpedal.contract.spec import make_spec
+from neuralpedal.convert.schemes import schemes_for
+
 DEFAULT_BUDGET = 1e-3
 """ESR against the float model, 30 dB under the signal."""
 
@@ -39,7 +42,12 @@ TARGETS = tuple(RULES)
 def recommend(report: Mapping[str, Any], target: str, budget: float = DEFAULT_BUDGET) -> dict[str, Any]:
     """The best scheme of report.json for a target (of ``TARGETS``): ``target``, ``budget``, ``scheme`` (None where none
     is within the budget) and ``reason``."""
-    rules = RULES[target]
+    spec = make_spec(**report["network"]) if "network" in report else make_spec()
+    rules = {scheme: reason for scheme, reason in RULES[target].items() if scheme in schemes_for(spec)}
+    if not rules:
+        return {"target": target, "budget": budget, "scheme": None,
+                "reason": f"{target} plays {' and '.join(RULES[target])}, and a {spec.label} has "
+                          f"{' and '.join(schemes_for(spec))} alone; train an LSTM"}
     costs = {scheme: report["schemes"][scheme]["esr_float"] for scheme in rules if scheme in report["schemes"]}
     within = [scheme for scheme, cost in costs.items() if cost <= budget]
     if not within:

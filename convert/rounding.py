@@ -22,7 +22,7 @@ import numpy as np
 
 from neuralpedal.contract.audio import is_silent
 from neuralpedal.contract.spec import NetworkSpec
-from neuralpedal.contract.weights import GATES, Array, NetworkWeights
+from neuralpedal.contract.weights import Array, NetworkWeights
 from neuralpedal.convert.rounding_problem import Float, Places, RoundingProblem, WeightGrid
 from neuralpedal.convert.sensitivity import error_and_slope, flatten, measure_sensitivity, unflatten
 from neuralpedal.convert.weight_quantization import symmetric_scales
@@ -56,7 +56,7 @@ def round_weights(weights: NetworkWeights, scales: str, audio: Array, vectors: i
     nearest. Ctrl-C gives the best so far.
 
     Args:
-        weights: an LSTM network, streaming or with a frame.
+        weights: of any family.
         scales: ``"channel"``, one per output channel; ``"gate"``, one per matrix of a gate.
         audio: (T,) float32, dry, calibration. vectors: gradients that each G is made of; more is slower and better.
     """
@@ -82,12 +82,13 @@ def scale_blocks(weights: NetworkWeights, scales: str) -> list[Places]:
     if scales not in SCALES:
         raise ValueError(f"scales {scales!r}: not one of {', '.join(SCALES)}")
     blocks: list[Places] = []
-    start = 0
+    start, gates = 0, len(weights.spec.kind.gates)
+    biases = {id(bias) for bias in (*(layer.bias for layer in weights.layers), weights.head_bias)}
     for array in weights.arrays():
         places = np.arange(start, start + array.size).reshape(array.shape)
         start += array.size
-        if array.ndim == 2:
-            parts = array.shape[1] if scales == "channel" or array.shape[1] == 1 else len(GATES)
+        if id(array) not in biases:
+            parts = array.shape[1] if scales == "channel" or array.shape[1] == 1 else gates
             blocks += [part.ravel() for part in np.split(places, parts, axis=1)]
     return blocks
 

@@ -59,17 +59,23 @@ def parse_schemes(text: str) -> tuple[str, ...]:
     return tuple(name for name in SCHEMES if name in names)
 
 
+_FLOAT = ("float32", "w8")
+_OF_FAMILY: dict[str, tuple[str, ...]] = {"frame_lstm": (*_FLOAT, "w8a8"), "gru": _FLOAT, "rnn": _FLOAT}
+"""Schemes of families that have not all: w8a16 and tflm16x8 have no format for frames, integers know LSTMs alone."""
+
+
 def schemes_for(spec: NetworkSpec) -> tuple[str, ...]:
-    """Every scheme that a network can be written in: w8a16 and tflm16x8 have no format for frames."""
-    return tuple(scheme for scheme in SCHEMES if scheme not in (W8A16, TFLM16X8) or not spec.kind.has_frame)
+    """Every scheme that a network can be written in."""
+    return _OF_FAMILY.get(spec.family, SCHEMES)
 
 
 def check_schemes(schemes: tuple[str, ...], spec: NetworkSpec) -> None:
     """Refuse before anything is written. Raises SpecError."""
     impossible = [scheme for scheme in schemes if scheme not in schemes_for(spec)]
     if impossible:
+        advice = "" if len(schemes_for(spec)) > len(_FLOAT) else "; for integer arithmetic train an LSTM"
         raise SpecError(f"scheme {impossible[0]}: does not exist for {spec.label}; "
-                        f"take {', '.join(schemes_for(spec))}")
+                        f"take {', '.join(schemes_for(spec))}{advice}")
 
 
 def prepare_scheme(scheme: str, source: ConversionSource) -> PreparedScheme:

@@ -1,4 +1,4 @@
-"""How much the output of an LSTM network answers to each of its weights, and to all of them together.
+"""How much the output of a network answers to each of its weights, and to all of them together.
 
 A small change δ of all weights moves output sample t by J_t·δ, so the mean error energy is δᵀGδ with G = E[J_tᵀJ_t].
 J_t comes from back-propagation through time. A frame network's window has one answer and gives one J_t. A stream
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from neuralpedal.contract.weights import Array, NetworkWeights, RecurrentWeights
 from neuralpedal.convert.calibration_windows import windows_of
+from neuralpedal.convert.differentiable_cells import CELLS, State, Tape
 
 STRETCH_SAMPLES = 512
 WARM_UP_SAMPLES = 2048
@@ -23,8 +24,8 @@ _WINDOWS_AT_ONCE = 1024
 _LARGEST_OUTLIER, _LARGEST_GRADIENT = 1e6, 1e15
 """Of a lane's gradient: over the median; and so that its square is still a float32."""
 
-States = list[tuple[Array, Array]]
-"""Hidden state and cell of every layer, each (lanes, H)."""
+States = list[State]
+"""Of every layer: arrays (lanes, H), the hidden state first."""
 
 
 @dataclass(frozen=True)
@@ -39,17 +40,6 @@ class Excerpt:
     dry: Array
     states: States
     answers: slice
-
-
-@dataclass(frozen=True)
-class _Tape:
-    """What the backward pass needs of one layer, time first: (T, lanes, ·)."""
-
-    signal: Array
-    hidden: Array
-    cell: Array
-    gates: Array
-    squashed: Array
 
 
 def flatten(weights: NetworkWeights) -> NDArray[np.float64]:
@@ -94,48 +84,27 @@ def excerpts(weights: NetworkWeights, audio: Array, vectors: int, seed: int) -> 
 
 def zero_states(weights: NetworkWeights, lanes: int) -> States:
     """Where every stream begins."""
-    h = weights.spec.hidden_size
-    return [(np.zeros((lanes, h), np.float32), np.zeros((lanes, h), np.float32)) for _ in weights.layers]
+    cell = CELLS[weights.spec.kind.cell]
+    zeros = np.zeros((lanes, weights.spec.hidden_size), np.float32)
+    return [(zeros,) * cell.state_arrays for _ in weights.layers]
 
 
-def play(weights: NetworkWeights, dry: Array, states: States, taped: bool = False) -> tuple[Array, States, list[_Tape]]:
+def play(weights: NetworkWeights, dry: Array, states: States, taped: bool = False) -> tuple[Array, States, list[Tape]]:
     """The head's output (lanes, T) without skip, the states afterwards, and what :func:`gradients` needs if ``taped``.
 
     Float32: this is for errors of 1e-3 and more, not for proofs.
     """
+    cell = CELLS[weights.spec.kind.cell]
     signal, after, tapes = np.ascontiguousarray(dry.T)[:, :, np.newaxis], [], []
     for layer, state in zip(weights.layers, states, strict=True):
-        hidden, last, tape = _play_layer(layer, signal, state, taped)
+        hidden, last, tape = cell.play(layer, signal, state, taped)
         after.append(last)
         tapes.extend([tape] if tape else [])
         signal = hidden
     return (signal @ weights.head_kernel[:, 0] + weights.head_bias[0]).T, after, tapes
 
 
-def _play_layer(layer: RecurrentWeights, signal: Array, state: tuple[Array, Array],
-                taped: bool) -> tuple[Array, tuple[Array, Array], _Tape | None]:
-    h, steps, lanes = layer.hidden_size, signal.shape[0], signal.shape[1]
-    hidden, cell = state
-    scale = np.full(4 * h, 0.5, np.float32)
-    scale[2 * h : 3 * h] = 1.0
-    driven = (signal @ layer.kernel + layer.bias).astype(np.float32)
-    hiddens = np.empty((steps + 1, lanes, h), np.float32)
-    cells = np.empty((steps + 1 if taped else 1, lanes, h), np.float32)
-    squashed = np.empty((steps if taped else 1, lanes, h), np.float32)
-    hiddens[0], cells[0] = hidden, cell
-    for t in range(steps):
-        gates = np.tanh((driven[t] + hiddens[t] @ layer.recurrent_kernel) * scale) * scale + (1 - scale)
-        driven[t] = gates  # in place: the input's part has been used
-        cell = gates[:, h : 2 * h] * cell + gates[:, :h] * gates[:, 2 * h : 3 * h]
-        bounded = np.tanh(cell)
-        hiddens[t + 1] = gates[:, 3 * h :] * bounded
-        if taped:
-            cells[t + 1], squashed[t] = cell, bounded
-    tape = _Tape(signal, hiddens, cells, driven, squashed) if taped else None
-    return hiddens[1:], (hiddens[-1], cell), tape
-
-
-def gradients(weights: NetworkWeights, tapes: list[_Tape], pull: Array) -> Array:
+def gradients(weights: NetworkWeights, tapes: list[Tape], pull: Array) -> Array:
     """∂/∂weights of Σ_t pull[:, t]·output[:, t], one row per lane: (lanes, P) in the order of :func:`flatten`."""
     pulled = np.ascontiguousarray(pull.T)[:, :, np.newaxis]
     head = np.einsum("tnh,tn->nh", tapes[-1].hidden[1:], pulled[:, :, 0])
@@ -144,9 +113,12 @@ def gradients(weights: NetworkWeights, tapes: list[_Tape], pull: Array) -> Array
     # In a chaotic network a gradient may overflow; who calls us leaves such lanes out.
     with np.errstate(over="ignore", invalid="ignore"):
         for layer, tape in zip(reversed(weights.layers), reversed(tapes), strict=True):
-            slopes = _pull_through_layer(layer, tape, toward)
+            slopes, state_slopes = CELLS[weights.spec.kind.cell].pull(layer, tape, toward)
             by_lane = np.ascontiguousarray(slopes.transpose(1, 0, 2))
-            parts = [_outer(tape.signal, by_lane), _outer(tape.hidden[:-1], by_lane), by_lane.sum(axis=1), *parts]
+            state_by_lane = by_lane if state_slopes is slopes else np.ascontiguousarray(state_slopes.transpose(1, 0, 2))
+            biases = [by_lane, state_by_lane][: weights.spec.kind.bias_rows]
+            parts = [_outer(tape.signal, by_lane), _outer(tape.hidden[:-1], state_by_lane),
+                     *(rows.sum(axis=1) for rows in biases), *parts]
             if layer is not weights.layers[0]:
                 toward = slopes @ layer.kernel.T
     return np.concatenate(parts, axis=1)
@@ -162,27 +134,9 @@ def _sane(rows: Array) -> Array:
 
 
 def _outer(signal: Array, by_lane: Array) -> Array:
-    """Per lane Σ_t signal_t ⊗ slope_t, (lanes, inputs·4H)."""
+    """Per lane Σ_t signal_t ⊗ slope_t, (lanes, inputs·G·H)."""
     products = np.ascontiguousarray(signal.transpose(1, 0, 2)).transpose(0, 2, 1) @ by_lane
     return products.reshape(len(by_lane), -1)
-
-
-def _pull_through_layer(layer: RecurrentWeights, tape: _Tape, toward: Array) -> Array:
-    """From ∂/∂hidden (T, lanes, H) by the layer above to ∂/∂(gates before their sigmoid or tanh) (T, lanes, 4H)."""
-    h, back = layer.hidden_size, np.ascontiguousarray(layer.recurrent_kernel.T)
-    slopes = np.empty_like(tape.gates)
-    from_hidden, from_cell = np.zeros_like(toward[0]), np.zeros_like(toward[0])
-    for t in range(len(toward) - 1, -1, -1):
-        gates, bounded = tape.gates[t], tape.squashed[t]
-        i, f, g, o = (gates[:, k * h : (k + 1) * h] for k in range(4))
-        hidden = toward[t] + from_hidden
-        cell = hidden * o * (1 - bounded * bounded) + from_cell
-        slopes[t, :, :h] = cell * g * i * (1 - i)
-        slopes[t, :, h : 2 * h] = cell * tape.cell[t] * f * (1 - f)
-        slopes[t, :, 2 * h : 3 * h] = cell * i * (1 - g * g)
-        slopes[t, :, 3 * h :] = hidden * bounded * o * (1 - o)
-        from_hidden, from_cell = slopes[t] @ back, cell * f
-    return slopes
 
 
 def measure_sensitivity(weights: NetworkWeights, audio: Array, vectors: int, seed: int = 0,

@@ -7,11 +7,16 @@ In the loop halves are rounded to even: sums of float weights hit no halves, and
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neuralpedal.contract.arithmetic import Arithmetic, CompandedGrid, Grid, LayerArithmetic
+from neuralpedal.contract.errors import SpecError
+from neuralpedal.contract.reference_cells import make_cell
+from neuralpedal.contract.spec import FAMILIES, Family
 from neuralpedal.contract.weights import NetworkWeights, RecurrentWeights
 from neuralpedal.convert.simulated_activations import GateActivation
 
@@ -80,7 +85,8 @@ def head_signal(weights: NetworkWeights, arithmetic: Arithmetic, excerpt: Excerp
     """The head's sums (lanes, n) before any grid of head, skip and output; ``weights`` are played as they are."""
     pieces = excerpt.pieces if arithmetic.input is None else arithmetic.input.snap(excerpt.pieces)
     lanes, steps = pieces.shape
-    layers = [_Layer(layer, grids, lanes) for layer, grids in zip(weights.layers, arithmetic.layers, strict=True)]
+    make = _LAYERS[weights.spec.kind.cell]
+    layers = [make(layer, grids, lanes) for layer, grids in zip(weights.layers, arithmetic.layers, strict=True)]
     kernel, bias = weights.head_kernel.astype(np.float64)[:, 0], float(weights.head_bias[0])
     answers = np.empty((steps - excerpt.warm_up_samples, lanes))
     columns = np.ascontiguousarray(pieces.T)
@@ -110,8 +116,15 @@ def _snapped(values: Float, grid: Grid | CompandedGrid | None) -> Float:
     return values if grid is None else grid.snap(values)
 
 
-class _Layer:
-    """One LSTM layer over all lanes, from zero state, in arrays of its own."""
+class _Layer(Protocol):
+    """One layer over all lanes, from zero state."""
+
+    def step(self, signal: Float) -> Float:
+        """(lanes, inputs) to the hidden state (lanes, H), which the next step overwrites."""
+
+
+class _LstmLayer:
+    """In arrays of its own."""
 
     def __init__(self, weights: RecurrentWeights, grids: LayerArithmetic, lanes: int) -> None:
         h, inputs = weights.hidden_size, len(weights.kernel)
@@ -127,7 +140,7 @@ class _Layer:
         self._snap_gates, self._snap_cell, self._snap_hidden = map(_snapper, (grids.gates, grids.cell, grids.hidden))
 
     def step(self, signal: Float) -> Float:
-        """(lanes, inputs) to the hidden state (lanes, H), which the next step overwrites."""
+        """See :class:`_Layer`."""
         h, gates, cell = self._size, self._gates, self._cell
         self._joined[:, : self._inputs] = signal
         self._sum_gates()
@@ -158,6 +171,31 @@ class _Layer:
             np.dot(self._joined, self._matrix, out=gates)
             gates += self._bias
         self._snap_gates(gates)
+
+
+class _FloatLayer:
+    """Of cells that no integer scheme plays: there is nothing to put on a grid.
+
+    Args:
+        family: with the cell.
+    """
+
+    def __init__(self, family: Family, weights: RecurrentWeights, grids: LayerArithmetic, lanes: int) -> None:
+        if grids != LayerArithmetic():
+            raise SpecError(f"{family.cell}: has no integer arithmetic to simulate")
+        self._cell = make_cell(family, weights)
+        self._state = self._cell.zero_state(lanes)
+
+    def step(self, signal: Float) -> Float:
+        """See :class:`_Layer`."""
+        self._state = self._cell.step(signal, self._state)
+        return self._state[0]
+
+
+_LAYERS: dict[str, Callable[[RecurrentWeights, LayerArithmetic, int], _Layer]] = {
+    "lstm": _LstmLayer, "gru": partial(_FloatLayer, FAMILIES["gru"]), "rnn": partial(_FloatLayer, FAMILIES["rnn"]),
+}
+"""By cell."""
 
 
 def _snapper(grid: Grid | None) -> Callable[[Float], None]:

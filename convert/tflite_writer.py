@@ -1,12 +1,12 @@
 """A ``.tflite`` file assembled tensor by tensor, without TensorFlow's converter.
 
 The converter is not used because it bakes ``cell_clip = 10`` into the fused LSTM, splits a Keras 3 LSTM into a loop,
-and quantizes it unreliably; a file of at most ten operators is easier to write than to coax out of it.
+and quantizes it unreliably; a file of a few dozen operators is easier to write than to coax out of it.
 Source of the format: tensorflow/lite/schema/schema.fbs, through the object API that LiteRT ships.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import flatbuffers
@@ -27,6 +27,7 @@ _TYPES = {
     np.dtype(np.int64): schema.TensorType.INT64,
     np.dtype(np.int16): schema.TensorType.INT16,
     np.dtype(np.int8): schema.TensorType.INT8,
+    np.dtype(np.bool_): schema.TensorType.BOOL,
 }
 
 
@@ -65,28 +66,40 @@ class _AlignedBufferT(schema.BufferT):
         return schema.BufferEnd(builder)
 
 
-class TfliteWriter:
-    """Collects tensors and operators of one subgraph, then gives the file's bytes.
+@dataclass
+class _Shared:
+    """What all graphs of a file have in common."""
+
+    # Buffer 0 is empty by convention: tensors without a constant point to it.
+    buffers: list[_AlignedBufferT] = field(default_factory=lambda: [_AlignedBufferT()])
+    codes: list[tuple[int, int]] = field(default_factory=list)
+
+    def buffer(self, payload: bytes) -> int:
+        self.buffers.append(_AlignedBufferT(data=payload))
+        return len(self.buffers) - 1
+
+    def code_index(self, code: int, version: int) -> int:
+        if (code, version) not in self.codes:
+            self.codes.append((code, version))
+        return self.codes.index((code, version))
+
+
+class GraphWriter:
+    """Collects tensors and operators of one graph.
 
     Tensors are named by the index that the adding method returns. The same calls give the same bytes.
-
-    Args:
-        description: the model's description field.
     """
 
-    def __init__(self, description: str) -> None:
-        self._description = description
-        # Buffer 0 is empty by convention: tensors without a constant point to it.
-        self._buffers: list[_AlignedBufferT] = [_AlignedBufferT()]
+    def __init__(self, shared: _Shared, name: str) -> None:
+        self._shared, self._name = shared, name
         self._tensors: list[schema.TensorT] = []
-        self._codes: list[tuple[int, int]] = []
         self._operators: list[schema.OperatorT] = []
 
     def constant(self, name: str, values: NDArray[Any], quantization: Quantization | None = None) -> int:
         """Add a constant (float32, int8, int16, int32 or int64); returns its index."""
         index = self._tensor(name, values.shape, values.dtype, quantization)
         little = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
-        self._tensors[index].buffer = self._buffer(little.tobytes())
+        self._tensors[index].buffer = self._shared.buffer(little.tobytes())
         return index
 
     def activation(self, name: str, shape: Sequence[int], dtype: Any, quantization: Quantization | None = None,
@@ -118,7 +131,7 @@ class TfliteWriter:
             options: a ``BuiltinOptions`` type and its object.
             intermediates: tensors that only carry the quantization of inner results (integer LSTM).
         """
-        added = schema.OperatorT(opcodeIndex=self._code_index(code, version), inputs=list(inputs),
+        added = schema.OperatorT(opcodeIndex=self._shared.code_index(code, version), inputs=list(inputs),
                                  outputs=list(outputs))
         if options is not None:
             added.builtinOptionsType, added.builtinOptions = options
@@ -126,17 +139,10 @@ class TfliteWriter:
             added.intermediates = list(intermediates)
         self._operators.append(added)
 
-    def finish(self, inputs: Sequence[int], outputs: Sequence[int], metadata: Mapping[str, bytes]) -> bytes:
-        """The whole file; ``metadata`` maps names to payloads. The writer is used up."""
-        entries = [schema.MetadataT(name=name, buffer=self._buffer(data)) for name, data in metadata.items()]
-        graph = schema.SubGraphT(tensors=self._tensors, inputs=list(inputs), outputs=list(outputs),
-                                 operators=self._operators, name="main")
-        model = schema.ModelT(version=_SCHEMA_VERSION, operatorCodes=[_operator_code(*code) for code in self._codes],
-                              subgraphs=[graph], description=self._description, buffers=self._buffers,
-                              metadata=entries)
-        builder = flatbuffers.Builder(1024)
-        builder.Finish(model.Pack(builder), _IDENTIFIER)
-        return bytes(builder.Output())
+    def graph(self, inputs: Sequence[int], outputs: Sequence[int]) -> schema.SubGraphT:
+        """What was collected, with its border."""
+        return schema.SubGraphT(tensors=self._tensors, inputs=list(inputs), outputs=list(outputs),
+                                operators=self._operators, name=self._name)
 
     def _tensor(self, name: str, shape: Sequence[int], dtype: Any, quantization: Quantization | None) -> int:
         tensor = schema.TensorT(name=name, shape=list(shape), type=_TYPES[np.dtype(dtype)], buffer=0)
@@ -148,14 +154,33 @@ class TfliteWriter:
         self._tensors.append(tensor)
         return len(self._tensors) - 1
 
-    def _buffer(self, payload: bytes) -> int:
-        self._buffers.append(_AlignedBufferT(data=payload))
-        return len(self._buffers) - 1
 
-    def _code_index(self, code: int, version: int) -> int:
-        if (code, version) not in self._codes:
-            self._codes.append((code, version))
-        return self._codes.index((code, version))
+class TfliteWriter(GraphWriter):
+    """Collects the graph that plays, and others that it calls, then gives the file's bytes.
+
+    Args:
+        description: the model's description field.
+    """
+
+    def __init__(self, description: str) -> None:
+        super().__init__(_Shared(), "main")
+        self._description = description
+
+    def called(self, name: str) -> GraphWriter:
+        """A graph for operators such as WHILE; its number is its place in ``finish``."""
+        return GraphWriter(self._shared, name)
+
+    def finish(self, inputs: Sequence[int], outputs: Sequence[int], metadata: Mapping[str, bytes],
+               called: Sequence[schema.SubGraphT] = ()) -> bytes:
+        """The whole file; ``metadata`` maps names to payloads, ``called`` are graphs 1, 2… The writer is used up."""
+        shared = self._shared
+        entries = [schema.MetadataT(name=name, buffer=shared.buffer(data)) for name, data in metadata.items()]
+        model = schema.ModelT(version=_SCHEMA_VERSION, operatorCodes=[_operator_code(*code) for code in shared.codes],
+                              subgraphs=[self.graph(inputs, outputs), *called], description=self._description,
+                              buffers=shared.buffers, metadata=entries)
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(model.Pack(builder), _IDENTIFIER)
+        return bytes(builder.Output())
 
 
 def _operator_code(code: int, version: int) -> schema.OperatorCodeT:

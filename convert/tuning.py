@@ -47,7 +47,7 @@ class Tuner(Protocol):
 def check_tunable(spec: NetworkSpec) -> None:
     """Refuse before anything is written. Raises SpecError."""
     if spec.kind.has_frame:
-        raise SpecError(f"{spec.label}: frame networks are not fine-tuned, streaming LSTMs alone are; convert without "
+        raise SpecError(f"{spec.label}: frame networks are not fine-tuned, those that stream are; convert without "
                         "--finetune")
 
 

@@ -22,11 +22,15 @@ PACKAGES = ("ai_edge_litert", "tflite_runtime", "tensorflow")
 _MODULES = {"ai_edge_litert": "ai_edge_litert.interpreter", "tflite_runtime": "tflite_runtime.interpreter",
             "tensorflow": "tensorflow.lite.python.interpreter"}
 
-# Reference kernels, no XNNPACK: the LSTM is the same and as fast, and the int8 head and skip round as the
-# specification says. The optimized ones differ from it by one step now and then. tflite-runtime rounds that way with
-# any kernels, and its reference ones lack the DEQUANTIZE by channel that w8 files need.
-_KERNELS = {"ai_edge_litert": "BUILTIN_REF", "tflite_runtime": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
-            "tensorflow": "BUILTIN_REF"}
+# By the graph of the family. fused: reference kernels, no XNNPACK: the LSTM is the same and as fast, and the int8 head
+# and skip round as the specification says. The optimized ones differ from it by one step now and then. tflite-runtime
+# rounds that way with any kernels, and its reference ones lack the DEQUANTIZE by channel that w8 files need.
+# loop: small operators, float all of them; XNNPACK makes one of a loop's whole turn (GRU of 16 units: 0.6 of the time).
+_WITHOUT_DELEGATES = "BUILTIN_WITHOUT_DEFAULT_DELEGATES"
+_KERNELS = {
+    "fused": {"ai_edge_litert": "BUILTIN_REF", "tflite_runtime": _WITHOUT_DELEGATES, "tensorflow": "BUILTIN_REF"},
+    "loop": {"ai_edge_litert": "BUILTIN", "tflite_runtime": _WITHOUT_DELEGATES, "tensorflow": _WITHOUT_DELEGATES},
+}
 
 
 @dataclass(frozen=True)
@@ -38,11 +42,11 @@ class InterpreterPackage:
     resolver: Any
 
 
-def find_interpreter(only: str | None = None) -> InterpreterPackage:
+def find_interpreter(only: str | None = None, graph: str = "fused") -> InterpreterPackage:
     """The first package that works here.
 
     Args:
-        only: look for this one of ``PACKAGES`` alone.
+        only: look for this one of ``PACKAGES`` alone. graph: of the family that is to be played.
 
     Raises:
         DeviceError: none is installed, or the only one cannot work with the installed NumPy.
@@ -60,7 +64,7 @@ def find_interpreter(only: str | None = None) -> InterpreterPackage:
             if importlib.util.find_spec(name):
                 obstacles.append(f"{name} is installed but does not load ({error})")
             continue
-        return InterpreterPackage(name, module.Interpreter, getattr(module.OpResolverType, _KERNELS[name]))
+        return InterpreterPackage(name, module.Interpreter, getattr(module.OpResolverType, _KERNELS[graph][name]))
     detail = f" ({'; '.join(obstacles)})" if obstacles else ""
     raise DeviceError(f"no TFLite interpreter found{detail}; pip install 'neuralpedal[device]'")
 
@@ -72,15 +76,15 @@ class PreparedInterpreter(ABC):
         path: a file whose structure was checked already (the interpreter's own messages are poor).
         shapes: what is resized: tensor index to shape.
         package: which interpreter; the first that works when None.
-        num_threads: 1: a small model loses more by waking a second core than it gains.
+        num_threads: 1: a small model loses more by waking a second core than it gains. graph: of the model's family.
 
     Raises:
         ModelFileError: the interpreter refuses the file. DeviceError: there is no interpreter.
     """
 
     def __init__(self, path: Path, shapes: Mapping[int, Sequence[int]], package: str | None = None,
-                 num_threads: int = 1) -> None:
-        self.package = find_interpreter(package)
+                 num_threads: int = 1, graph: str = "fused") -> None:
+        self.package = find_interpreter(package, graph)
         try:
             self._interpreter = self.package.interpreter(
                 model_path=str(path), num_threads=num_threads, experimental_op_resolver_type=self.package.resolver
@@ -129,8 +133,8 @@ class StreamingInterpreter(PreparedInterpreter):
     """
 
     def __init__(self, path: Path, input_index: int, block_size: int, package: str | None = None,
-                 channels: int = 1) -> None:
-        super().__init__(path, {input_index: (1, block_size, channels)}, package)
+                 channels: int = 1, graph: str = "fused") -> None:
+        super().__init__(path, {input_index: (1, block_size, channels)}, package, graph=graph)
         self._channel = 0 if channels == 1 else slice(None)
 
     @property

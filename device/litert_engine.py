@@ -9,7 +9,7 @@ from neuralpedal.contract.audio_border import open_border
 from neuralpedal.contract.errors import ModelFileError
 from neuralpedal.contract.gain import linear_gain
 from neuralpedal.contract.integer_kernels import TFLM16X8
-from neuralpedal.contract.signal_chain import signal_chain
+from neuralpedal.contract.network_file import check_graph
 from neuralpedal.contract.tflite_file import TfliteFile, read_tflite
 from neuralpedal.device.engine import Block, Engine
 from neuralpedal.device.interpreter import PreparedInterpreter, StreamingInterpreter
@@ -38,7 +38,7 @@ class LiteRTEngine(Engine):
             raise ModelFileError(f"{path}: scheme {TFLM16X8} plays in tflite-micro alone; take the engine reference, "
                                  "or a file of another scheme")
         # What the interpreter would play otherwise than all the others must not sound here either.
-        signal_chain(file)
+        check_graph(file)
         self.block_size = block_size
         self._border = None if file.is_float else open_border(file, block_size)
         self._interpreter = self._prepare(file, package)
@@ -53,7 +53,8 @@ class LiteRTEngine(Engine):
             code = None if file.is_float else code_of(file.tensors[file.inputs[0]], str(file.path))
             return WindowInterpreter(file, code, self.block_size, package)
         channels = self._border.channels if self._border else 1
-        return StreamingInterpreter(file.path, file.inputs[0], self.block_size, package, channels)
+        return StreamingInterpreter(file.path, file.inputs[0], self.block_size, package, channels,
+                                    self.manifest.network.kind.graph)
 
     def process(self, dry: Block, wet: Block) -> None:
         """One block. Real-time safe but for the interpreter wrapper's own small objects."""

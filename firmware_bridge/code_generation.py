@@ -19,6 +19,8 @@ from neuralpedal.firmware_bridge.w8a16_lanes_code import w8a16_lanes_code
 SHARED_RUNTIME_FILES = ("pedal.h", "pedal_audio.h", "pedal_dsp.h")
 MODEL_HEADER, MODEL_SOURCE = "pedal_model.h", "pedal_model.c"
 IO_TYPES = ("float", "int16")
+CELLS = ("lstm",)
+"""Of which there are kernels in C."""
 FLOAT_SCHEMES = ("float32", "w8")
 """Played in float arithmetic. Of frame networks, only these have C."""
 
@@ -71,7 +73,7 @@ def generate_code(file: TfliteFile, request: CodeRequest) -> GeneratedCode:
     manifest = file.manifest()
     if manifest.network.kind.has_frame and request.vector and manifest.scheme in FLOAT_SCHEMES:
         return frame_code(file, request.vector)
-    if manifest.network.kind.has_frame:
+    if manifest.network.kind.has_frame or manifest.network.kind.cell not in CELLS:
         raise ModelFileError(f"{file.path}: holds a {manifest.network.label}; C exists for streaming LSTMs only: train "
                              "and convert one (--family lstm)")
     if manifest.scheme not in _GENERATORS:

@@ -122,8 +122,15 @@ def test_a_library_converts_and_goes_on_where_it_stopped(captures: Path, tmp_pat
     pedal.unlink()
     assert converted("ts9.nam")["conversion"] == "converted" and pedal.is_file()
     gru = converted("more/amp.aidax")
-    assert (gru["result"], gru["conversion"]) == ("imported", "refused")
-    assert "convert cannot write this family yet" in gru["conversion_reason"]
+    assert (gru["result"], gru["conversion"]) == ("imported", "converted") and 0.0 < gru["esr_float"]["w8"] < 1e-3
+
+
+def test_a_network_that_cannot_be_converted_as_asked_is_imported_all_the_same(captures: Path, tmp_path: Path) -> None:
+    item = Item(captures / "more" / "amp.aidax", tmp_path / "library" / "amp")
+    row = process(item, ImportOptions(sample_rate_hz=RATE_HZ), False, Conversion(("w8a16",), None, "nearest"),
+                  lambda step: None)
+    assert (row["result"], row["conversion"]) == ("imported", "refused")
+    assert "scheme w8a16: does not exist for gru 1×4; take float32, w8; for integer" in row["conversion_reason"]
 
 
 def test_a_saved_model_is_named_and_told_what_to_do_with_it(captures: Path, tmp_path: Path, cli: Cli) -> None:

@@ -10,11 +10,10 @@ import pytest
 from frame_pedals import SCHEMES, frame_weights
 from neuralpedal.cli.file_player import FilePlayer
 from neuralpedal.contract.audio import read_recording, write_recording
-from neuralpedal.contract.errors import RecordingError, SpecError
+from neuralpedal.contract.errors import RecordingError
 from neuralpedal.contract.metrics import esr
 from neuralpedal.contract.reference import FrameReferenceNetwork, open_reference
-from neuralpedal.contract.spec import make_spec
-from neuralpedal.contract.weights import NetworkWeights, random_weights
+from neuralpedal.contract.weights import NetworkWeights
 from neuralpedal.convert import calibration
 from neuralpedal.convert.calibration import calibrate
 from neuralpedal.convert.calibration_windows import (
@@ -83,15 +82,6 @@ def test_a_frame_pedal_is_evaluated_profiled_and_rendered(folder, scheme, tmp_pa
     assert cli("profile", model, "--seconds", "0.05")[0] == 0
     assert cli("render", model, pair[0], tmp_path / "played.wav")[0] == 0
     assert len(read_recording(tmp_path / "played.wav").samples) == len(dry)
-
-
-@pytest.mark.parametrize("family", ["gru", "rnn"])
-def test_a_family_that_cannot_be_written_is_refused_before_anything_is(family, tmp_path):
-    source = source_of(random_weights(make_spec(family=family, hidden_size=4), seed=1))
-    words = rf"{family} 1×4: convert cannot write this family yet; lstm and frame_lstm can be converted"
-    with pytest.raises(SpecError, match=words):
-        convert(source, ("float32",), tmp_path / "out", FilePlayer(64, 0.05))
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_plays_slower_than_its_audio_lasts_comes_with_a_warning(source, tmp_path):

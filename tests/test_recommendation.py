@@ -10,6 +10,7 @@ from conftest import Run
 from neuralpedal.cli.convert_command import command
 from neuralpedal.contract.errors import ConversionError, SpecError
 from neuralpedal.contract.manifest import SCHEMES
+from neuralpedal.contract.spec import make_spec
 from neuralpedal.convert.degradation import check_degradation, check_named, parse_limits
 from neuralpedal.convert.recommendation import DEFAULT_BUDGET, RULES, TARGETS, recommend
 
@@ -93,3 +94,11 @@ def test_convert_writes_everything_then_exits_1_beyond_a_limit(pair_paths: tuple
     assert code == 1 and "w8a8 has ESR" in err and "w8 has" not in err
     assert [path.name for path in (tmp_path / "out").glob("*.w8*.tflite")] and (tmp_path / "out/report.json").exists()
     assert json.loads(out)["recommendation"]["scheme"] == "w8a8"
+
+
+def test_a_target_that_plays_nothing_of_a_family_is_said_and_no_scheme_is_named():
+    report = {"network": make_spec(family="gru").model_dump(), "schemes": {"w8": {"esr_float": 1e-6}}}
+    found = recommend(report, "mcu-integer")
+    assert found["scheme"] is None
+    assert found["reason"].endswith("and a gru 1×16 has float32 and w8 alone; train an LSTM")
+    assert recommend(report, "mcu-fpu")["scheme"] == "w8"

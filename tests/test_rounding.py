@@ -29,7 +29,8 @@ from neuralpedal.convert.sensitivity import (
 
 STREAM = make_spec(hidden_size=4, num_layers=2)
 FRAME = make_spec(family="frame_lstm", frame_samples=8, hidden_size=5, num_layers=1)
-SPECS = [STREAM, FRAME, make_spec(hidden_size=5, num_layers=1),
+GRU, RNN = make_spec(family="gru", hidden_size=4, num_layers=2), make_spec(family="rnn", hidden_size=4, num_layers=2)
+SPECS = [STREAM, FRAME, GRU, make_spec(hidden_size=5, num_layers=1),
          make_spec(family="frame_lstm", frame_samples=8, hidden_size=4, num_layers=2)]
 VECTORS = 256
 
@@ -49,7 +50,7 @@ def audio() -> np.ndarray:
     return (loudness * np.convolve(rng.normal(0, 0.4, 12_000), [0.5, 0.3, 0.2], "same")).astype(np.float32)
 
 
-@pytest.mark.parametrize("spec", [STREAM, FRAME], ids=lambda spec: spec.label)
+@pytest.mark.parametrize("spec", [STREAM, FRAME, GRU, RNN], ids=lambda spec: spec.label)
 def test_gradients_are_those_of_finite_differences(spec: NetworkSpec, audio: np.ndarray) -> None:
     weights = network(spec)
     excerpt = next(excerpts(weights, audio, 3, seed=0))
@@ -65,7 +66,7 @@ def test_gradients_are_those_of_finite_differences(spec: NetworkSpec, audio: np.
         np.testing.assert_allclose(found[:, place], (above - below) / 2e-2, rtol=2e-2, atol=2e-3)
 
 
-@pytest.mark.parametrize("spec", [STREAM, FRAME], ids=lambda spec: spec.label)
+@pytest.mark.parametrize("spec", [STREAM, FRAME, GRU], ids=lambda spec: spec.label)
 def test_the_sensitivity_foretells_the_error_of_a_small_change(spec: NetworkSpec, audio: np.ndarray) -> None:
     weights, rng = network(spec), np.random.default_rng(3)
     sensitivity = measure_sensitivity(weights, audio, 4096 if spec is FRAME else 256)

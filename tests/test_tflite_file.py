@@ -216,7 +216,7 @@ def test_an_operator_that_names_a_tensor_outside_the_graph_is_refused(read):
 
 
 def test_an_int8_weight_without_a_scale_is_refused_by_file_and_tensor(read, monkeypatch):
-    monkeypatch.setattr("neuralpedal.convert.float_graph.Quantization", lambda *scales_and_points: None)
+    monkeypatch.setattr("neuralpedal.convert.float_matrices.Quantization", lambda *scales_and_points: None)
     with pytest.raises(ModelFileError, match=r"model\.tflite: tensor 'lstm_0/input/kernel/int8' holds int8 arithmetic"):
         read_weights(read(build_w8(WEIGHTS, manifest("w8"))))
 

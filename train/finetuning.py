@@ -79,7 +79,7 @@ def finetune(weights: NetworkWeights, arithmetic: Arithmetic, dry: Signal, targe
     """The weights, every matrix on its int8 grid, that play ``dry`` most like ``target`` in ``arithmetic``.
 
     Args:
-        weights: of an LSTM that streams, the start. Rounded to its grid it is the first candidate, so the result is
+        weights: of a network that streams, the start. Rounded to its grid it is the first candidate, so the result is
             never worse on the validation part, the last tenth of the audio.
         dry, target: (T,) float32, what goes in and what should come out: the float model's output, or the wet track.
 
@@ -173,8 +173,8 @@ class _Tuning:
 
 
 def _model_on_grids(weights: NetworkWeights, arithmetic: Arithmetic) -> PedalModel:
-    if weights.spec.kind.cell != "lstm" or weights.spec.kind.has_frame:
-        raise TrainingError(f"{weights.spec.label}: is not fine-tuned; streaming LSTMs alone are")
+    if weights.spec.kind.has_frame:
+        raise TrainingError(f"{weights.spec.label}: is not fine-tuned; networks that stream alone are")
     model = build_model(weights.spec)
     model.assign(weights)
     try:

@@ -1,0 +1,218 @@
+"""The graphs of a file whose layers no fused operator plays (GRU, RNN): what ``convert`` writes and readers demand.
+
+TFLite has a fused LSTM and nothing alike for other cells. So the main graph is a WHILE operator that takes one sample
+per turn: its condition compares a counter with the length of the block, its body is the layers and the head. Blocks of
+any length play, state is kept in the interpreter's variables, ``reset_all_variables`` clears it, all as with an LSTM.
+
+An operator behind a WHILE may not write a variable (LiteRT 2.3: it has no memory yet), but a fused RNN changes its own.
+So one RNN of one unit and no memory, weight 1, takes a layer's H states for a batch of H and thereby stores them.
+Source of the cells: Keras's GRUCell (reset_after) and SimpleRNNCell.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuralpedal.contract.spec import NetworkSpec
+
+FREE = -1
+"""In a shape: the samples of a block."""
+
+@dataclass(frozen=True)
+class Step:
+    """One operator; tensors by name."""
+
+    operator: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    options: dict[str, float]
+
+
+@dataclass
+class GraphPlan:
+    """One graph.
+
+    Attributes:
+        shapes: of every tensor that is neither constant nor weight; dtypes: where it is not float32.
+        constants: small numbers that the graph needs, the same for all networks of a size.
+        weights: names of the tensors that hold the network's own arrays, and their shapes.
+        variables: names of those that keep their values from block to block.
+        steps: in the order in which they run.
+    """
+
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    dtypes: dict[str, Any] = field(default_factory=dict)
+    constants: dict[str, NDArray[Any]] = field(default_factory=dict)
+    weights: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    variables: list[str] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+
+    def tensor(self, name: str, shape: tuple[int, ...], dtype: Any = np.float32) -> str:
+        """Declare what an operator fills; returns its name, as all of these do."""
+        self.shapes[name] = shape
+        if dtype is not np.float32:
+            self.dtypes[name] = dtype
+        return name
+
+    def variable(self, name: str, shape: tuple[int, ...]) -> str:
+        """Declare a state."""
+        self.variables.append(name)
+        return self.tensor(name, shape)
+
+    def constant(self, name: str, values: Any, dtype: Any = np.int32) -> str:
+        """Declare numbers that never change."""
+        self.constants[name] = np.array(values, dtype)
+        return name
+
+    def weight(self, name: str, shape: tuple[int, ...]) -> str:
+        """Declare an array of the network."""
+        self.weights[name] = shape
+        return name
+
+    def step(self, operator: str, inputs: tuple[str, ...], *outputs: str, **options: float) -> str:
+        """Append an operator; returns its first output."""
+        self.steps.append(Step(operator, inputs, outputs, options))
+        return outputs[0]
+
+    def dense(self, name: str, signal: str, kernel: str, bias: str, outputs: int) -> str:
+        """FULLY_CONNECTED on [1, 1, ·]."""
+        return self.step("FULLY_CONNECTED", (signal, kernel, bias), self.tensor(name, (1, 1, outputs)),
+                         fused_activation_function=0, weights_format=0, keep_num_dims=1, asymmetric_quantize_inputs=0)
+
+    def elementwise(self, operator: str, name: str, *inputs: str) -> str:
+        """ADD, SUB, MUL, LOGISTIC or TANH of tensors as long as the first."""
+        options = {} if operator in ("LOGISTIC", "TANH") else {"fused_activation_function": 0.0}
+        return self.step(operator, inputs, self.tensor(name, self.shapes[inputs[0]]), **options)
+
+    def split(self, prefix: str, signal: str, names: tuple[str, ...], sizes: tuple[int, ...]) -> tuple[str, ...]:
+        """SPLIT_V of [1, 1, ·]; the names of the parts."""
+        parts = tuple(self.tensor(f"{prefix}/{name}", (1, 1, size)) for name, size in zip(names, sizes, strict=True))
+        self.step("SPLIT_V", (signal, self.constant(f"{parts[0]}/sizes", sizes), self.constant(f"{parts[0]}/axis", 2)),
+                  *parts, num_splits=len(parts))
+        return parts
+
+
+def loop_plans(spec: NetworkSpec) -> tuple[GraphPlan, GraphPlan, GraphPlan]:
+    """The file's graphs: main, condition, body."""
+    return _main(spec), _condition(spec), _body(spec)
+
+
+def weight_name(layer: int, array: str) -> str:
+    """Of the tensor that holds ``kernel``, ``recurrent_kernel`` or a bias (``bias_0``, ``bias_1``) of a layer."""
+    return f"layer{layer}/{array}"
+
+
+HEAD_KERNEL, HEAD_BIAS = "head/kernel", "head/bias"
+
+_BLOCK = (1, FREE, 1)
+
+
+def _operands(plan: GraphPlan, spec: NetworkSpec, suffix: str = "") -> tuple[str, ...]:
+    """What goes round: the counter, the dry block, the wet block so far, the states."""
+    states = [plan.tensor(f"state{layer}{suffix}", (1, 1, spec.hidden_size)) for layer in range(spec.num_layers)]
+    return (plan.tensor(f"sample{suffix}", (1,), np.int32), plan.tensor(f"dry{suffix}", _BLOCK),
+            plan.tensor(f"wet{suffix}", _BLOCK), *states)
+
+
+def _main(spec: NetworkSpec) -> GraphPlan:
+    plan, h, layers = GraphPlan(), spec.hidden_size, range(spec.num_layers)
+    dry = plan.tensor("dry", _BLOCK)
+    kept = [plan.variable(f"kept{layer}", (h, 1)) for layer in layers]
+    before = [plan.step("RESHAPE", (kept[layer], plan.constant(f"row{layer}", (1, 1, h))),
+                        plan.tensor(f"before{layer}", (1, 1, h))) for layer in layers]
+    after = _operands(plan, spec, "_after")
+    # The wet block may begin as anything: every sample of it is written.
+    plan.step("WHILE", (plan.constant("first", [0]), dry, dry, *before), *after,
+              cond_subgraph_index=1, body_subgraph_index=2)
+    for layer, state in zip(layers, after[3:], strict=True):
+        column = plan.step("RESHAPE", (state, plan.constant(f"column{layer}", (h, 1, 1))),
+                           plan.tensor(f"column{layer}/state", (h, 1, 1)))
+        one, nothing = (plan.constant(f"store{layer}/{name}", [[value]], np.float32)
+                        for name, value in (("one", 1), ("nothing", 0)))
+        plan.step("UNIDIRECTIONAL_SEQUENCE_RNN",
+                  (column, one, nothing, plan.constant(f"store{layer}/bias", [0], np.float32), kept[layer]),
+                  plan.tensor(f"stored{layer}", (h, 1, 1)), time_major=0, fused_activation_function=0,
+                  asymmetric_quantize_inputs=0)
+    answer = after[2]
+    if spec.skip:
+        answer = plan.elementwise("ADD", "answer", answer, dry)
+    plan.inputs, plan.outputs = (dry,), (answer,)
+    return plan
+
+
+def _condition(spec: NetworkSpec) -> GraphPlan:
+    plan = GraphPlan()
+    plan.inputs = _operands(plan, spec)
+    shape = plan.step("SHAPE", (plan.inputs[1],), plan.tensor("shape", (3,), np.int32), out_type=2)
+    samples = plan.step("GATHER", (shape, plan.constant("axis", [1])), plan.tensor("samples", (1,), np.int32), axis=0,
+                        batch_dims=0)
+    plan.outputs = (plan.step("LESS", (plan.inputs[0], samples), plan.tensor("goes on", (1,), np.bool_)),)
+    return plan
+
+
+def _body(spec: NetworkSpec) -> GraphPlan:
+    plan = GraphPlan()
+    plan.inputs = _operands(plan, spec)
+    sample, dry, wet, *states = plan.inputs
+    signal = plan.step("GATHER", (dry, sample), plan.tensor("x", (1, 1, 1)), axis=1, batch_dims=0)
+    after = []
+    for layer, state in enumerate(states):
+        signal = _CELLS[spec.kind.cell](plan, spec, layer, signal, state)
+        after.append(signal)
+    kernel, bias = plan.weight(HEAD_KERNEL, (1, spec.hidden_size)), plan.weight(HEAD_BIAS, (1,))
+    head = plan.dense("head", signal, kernel, bias, 1)
+    zero = plan.constant("zero", [0])
+    place = plan.step("CONCATENATION", (zero, sample, zero), plan.tensor("place", (3,), np.int32), axis=0,
+                      fused_activation_function=0)
+    longer = plan.step("DYNAMIC_UPDATE_SLICE", (wet, head, place), plan.tensor("wet_next", _BLOCK))
+    following = plan.step("ADD", (sample, plan.constant("one", [1])), plan.tensor("sample_next", (1,), np.int32),
+                          fused_activation_function=0)
+    plan.outputs = (following, dry, longer, *after)
+    return plan
+
+
+def _layer_weights(plan: GraphPlan, spec: NetworkSpec, layer: int) -> tuple[str, str, list[str]]:
+    """Kernel and recurrent kernel, (outputs, inputs) as TFLite wants them, and one or two biases."""
+    rows = len(spec.kind.gates) * spec.hidden_size
+    kernel = plan.weight(weight_name(layer, "kernel"), (rows, spec.layer_input_sizes[layer]))
+    recurrent = plan.weight(weight_name(layer, "recurrent_kernel"), (rows, spec.hidden_size))
+    return kernel, recurrent, [plan.weight(weight_name(layer, f"bias_{row}"), (rows,))
+                               for row in range(spec.kind.bias_rows)]
+
+
+def _gru(plan: GraphPlan, spec: NetworkSpec, layer: int, signal: str, state: str) -> str:
+    h, name = spec.hidden_size, f"layer{layer}"
+    kernel, recurrent, (input_bias, state_bias) = _layer_weights(plan, spec, layer)
+    heard = plan.dense(f"{name}/heard", signal, kernel, input_bias, 3 * h)
+    recalled = plan.dense(f"{name}/recalled", state, recurrent, state_bias, 3 * h)
+    sizes = (2 * h, h)
+    heard_gates, heard_candidate = plan.split(name, heard, ("heard_gates", "heard_candidate"), sizes)
+    recalled_gates, recalled_candidate = plan.split(name, recalled, ("recalled_gates", "recalled_candidate"), sizes)
+    sums = plan.elementwise("ADD", f"{name}/sums", heard_gates, recalled_gates)
+    gates = plan.elementwise("LOGISTIC", f"{name}/gates", sums)
+    update, reset = plan.split(name, gates, ("update", "reset"), (h, h))
+    let_through = plan.elementwise("MUL", f"{name}/let_through", reset, recalled_candidate)
+    candidate = plan.elementwise("TANH", f"{name}/candidate", plan.elementwise(
+        "ADD", f"{name}/candidate_sum", let_through, heard_candidate))
+    # z h + (1 - z) n, with one product: n + z (h - n).
+    step = plan.elementwise("SUB", f"{name}/step", state, candidate)
+    held = plan.elementwise("MUL", f"{name}/held", update, step)
+    return plan.elementwise("ADD", f"{name}/state_next", held, candidate)
+
+
+def _rnn(plan: GraphPlan, spec: NetworkSpec, layer: int, signal: str, state: str) -> str:
+    h, name = spec.hidden_size, f"layer{layer}"
+    kernel, recurrent, (bias,) = _layer_weights(plan, spec, layer)
+    heard = plan.dense(f"{name}/heard", signal, kernel, bias, h)
+    recalled = plan.dense(f"{name}/recalled", state, recurrent, plan.constant(f"{name}/no_bias", [0] * h, np.float32),
+                          h)
+    return plan.elementwise("TANH", f"{name}/state_next",
+                            plan.elementwise("ADD", f"{name}/sum", heard, recalled))
+
+
+_CELLS = {"gru": _gru, "rnn": _rnn}
+"""By cell: adds a layer's step to the body, returns its new state."""
