@@ -10,7 +10,7 @@ import click
 from neuralpedal.cli.interruption import Interruption, interruptible
 from neuralpedal.cli.quick_threads import quick_threads
 from neuralpedal.device.audio_device import AudioSystem, StreamFormat
-from neuralpedal.device.tape import Card, Tape, TapeDeck
+from neuralpedal.device.tape import Card, Played, Tape, TapeDeck
 
 _SETTLE_S = 0.2
 """Of silence, after which a driver that has just started loses no blocks any more."""
@@ -39,14 +39,18 @@ class CardRecorder:
         Raises:
             AudioDeviceError: the card is gone. KeyboardInterrupt: Ctrl-C.
         """
-        def go_on(tape: Tape) -> bool:
+        tape = Tape(track, self.form.block_size, tail_samples)
+        self.play(tape, watch)
+        return tape
+
+    def play(self, tape: Played, watch: Callable[[Played], bool] | None = None) -> None:
+        """Play a tape, or something else that ends; as :meth:`record`."""
+        def go_on(tape: Played) -> bool:
             self.interruption.check()
             return watch is None or watch(tape)
 
-        tape = Tape(track, self.form.block_size, tail_samples)
         self.deck.play(self.card, tape, go_on)
         self.interruption.check()
-        return tape
 
 
 @contextmanager

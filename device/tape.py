@@ -6,7 +6,7 @@ and cable, and nothing else. The audio thread copies and counts; whoever waits l
 
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,11 +79,25 @@ class Tape:
         self.blocks += 1
 
 
+class Playable(Protocol):
+    """What a deck plays: a tape, or something else that ends."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the last block was played."""
+
+    def process(self, heard: Block, played: Block, flags: int) -> None:
+        """One block. Real-time safe."""
+
+
+Played = TypeVar("Played", bound=Playable)
+
+
 class TapeDeck:
     """What a stream calls block by block: plays the tape that is in it, silence without one."""
 
     def __init__(self) -> None:
-        self._tape: Tape | None = None
+        self._tape: Playable | None = None
         self.blocks = 0
 
     def process(self, heard: Block, played: Block, flags: int) -> None:
@@ -95,7 +109,7 @@ class TapeDeck:
             tape.process(heard, played, flags)
         self.blocks += 1
 
-    def play(self, card: Card, tape: Tape, watch: Callable[[Tape], bool] | None = None) -> None:
+    def play(self, card: Card, tape: Played, watch: Callable[[Played], bool] | None = None) -> None:
         """Play a tape to its end, or until ``watch``, asked some fifty times a second, says no. Not real-time safe.
 
         Raises:
