@@ -1,6 +1,7 @@
 """Makes the pedalboard that ``run`` plays: of models, of a ``pedal.yaml`` or of both; options go before the file."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from neuralpedal.contract.spec import explain_validation
 from neuralpedal.device.engine import Engine
 from neuralpedal.device.pedal_file import AudioSettings, PedalFile, PedalSettingsFile, PresetSettings
 from neuralpedal.device.pedalboard import Pedalboard
+from neuralpedal.device.sound.cabinet import read_impulse_response
 from neuralpedal.device.voice import Voice
 
 
@@ -78,13 +80,24 @@ class PedalPlan:
                 for preset in presets]
 
     def _voice(self, place: int, preset: PresetSettings) -> Voice:
+        with self._naming_line("presets", place, "model"):
+            engine = self._engine(preset)
+        response = None
+        if preset.cabinet and self.file:
+            with self._naming_line("presets", place, "cabinet", "file"):
+                response = read_impulse_response(self.file.resolve(preset.cabinet.file), engine.sample_rate_hz)
+        return Voice(engine, preset, response)
+
+    @contextmanager
+    def _naming_line(self, *location: str | int) -> Iterator[None]:
+        """What goes wrong is said with the line of the setting that led to it."""
         try:
-            return Voice(self._engine(preset), preset)
+            yield
         except PedalError as error:
             if not self._is_from_file:
                 raise
             assert self.file
-            raise self.file.document.error(("presets", place, "model"), str(error)) from error
+            raise self.file.document.error(location, str(error)) from error
 
     @property
     def _is_from_file(self) -> bool:

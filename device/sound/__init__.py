@@ -1,0 +1,1 @@
+"""What stands around a model in a preset: noise gate, tone stack, loudspeaker."""
