@@ -8,12 +8,15 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from neuralpedal.cli.console import note, warn
 from neuralpedal.cli.tflite_player import open_tflite
 from neuralpedal.contract.errors import PedalError, SpecError
 from neuralpedal.contract.spec import explain_validation
 from neuralpedal.device.engine import Engine
+from neuralpedal.device.last_state import LastState
 from neuralpedal.device.pedal_file import AudioSettings, PedalFile, PedalSettingsFile, PresetSettings
 from neuralpedal.device.pedalboard import Pedalboard
+from neuralpedal.device.preset_writer import save_presets
 from neuralpedal.device.sound.cabinet import read_impulse_response
 from neuralpedal.device.voice import Voice
 
@@ -69,7 +72,20 @@ class PedalPlan:
     def board(self) -> Pedalboard:
         """Open all models. Raises as :func:`open_tflite`, with the line of the file where the model stands in it."""
         voices = [self._voice(place, preset) for place, preset in enumerate(self.settings.presets)]
-        return Pedalboard(voices, self._options.bypassed, self.settings.late_blocks)
+        board = Pedalboard(voices, self._options.bypassed, self.settings.late_blocks)
+        if self.file and self._is_from_file:
+            self._keep(board, self.file)
+        return board
+
+    def _keep(self, board: Pedalboard, file: PedalFile) -> None:
+        """Presets go back into the file, the last state beside it; what the command line says goes before that."""
+        board.save = lambda before, now: note(f"saved {save_presets(file, before, now).path}")
+        board.last_state = LastState(file.state_path, warn)
+        state = board.last_state.read()
+        if state:
+            if self._options.bypassed is not None:
+                state["bypassed"] = self._options.bypassed
+            board.restore(state)
 
     def _presets(self, said: PedalSettingsFile) -> list[PresetSettings]:
         presets = said.presets

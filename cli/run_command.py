@@ -84,6 +84,7 @@ def _play(turn: "Turn", plan: "PedalPlan", board: "Pedalboard", headless: bool, 
     playing = board.pedal.engine
     form = StreamFormat(playing.sample_rate_hz, plan.audio.block, plan.audio.input_channel)
     with ExitStack() as stack:
+        stack.callback(board.close)
         rows = stack.enter_context(LiveLog(log)) if log else None
         audio = stack.enter_context(AudioSystem())
         card = audio.choose_again(turn.memory["card"]) if turn.memory else audio.choose(plan.audio.device)

@@ -3,6 +3,7 @@
 Every setting says in its ``description`` what is wanted; the same words stand in the error about it.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -106,7 +107,7 @@ class PedalSettingsFile(BaseModel):
 
     Attributes:
         late_blocks: so many late blocks in a row take the engine out; 0: never; None: 10 ms of them.
-        state: where the last state is kept; None: beside this file.
+        state: where the last state is kept; None: see :attr:`PedalFile.state_path`.
         controls, service: for whoever reads them.
     """
 
@@ -152,9 +153,12 @@ class PedalFile:
         return self.path.parent / Path(name).expanduser()
 
     @property
-    def state_path(self) -> Path | None:
-        """Where ``state:`` wants the last state, if it says so."""
-        return self.resolve(self.settings.state) if self.settings.state else None
+    def state_path(self) -> Path:
+        """Where the last state is kept: as ``state:`` says, else where systemd keeps states, else beside the file."""
+        if self.settings.state:
+            return self.resolve(self.settings.state)
+        folder = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+        return (Path(folder) if folder else self.path.parent) / f"{self.path.stem}.state.json"
 
     def _check_name(self, place: int, name: str) -> None:
         location = ("presets", place, "name")

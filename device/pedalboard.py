@@ -11,6 +11,7 @@ from typing import Any
 
 from neuralpedal.contract.errors import SpecError
 from neuralpedal.device.action import Action
+from neuralpedal.device.last_state import LastState, State
 from neuralpedal.device.overload_guard import OverloadGuard
 from neuralpedal.device.parameters import PARAMETERS, Parameter
 from neuralpedal.device.pedal import Pedal, PedalSettings
@@ -19,6 +20,9 @@ from neuralpedal.device.voice import Voice
 
 _PATIENCE_S, _GLANCE_S = 0.1, 0.002
 """A change of presets waits so long for the one before, and looks so often. Where no blocks come it is left to tend."""
+
+_DECIMALS = 4
+"""Of a parameter's value: a knob that is turned to and fro must come back to where it was."""
 
 
 class Pedalboard:
@@ -31,7 +35,8 @@ class Pedalboard:
 
     Attributes:
         pedal: what plays; its ``process`` is the audio thread's.
-        save: called by the action ``save`` with all presets; None where there is no file.
+        save: called by the action ``save`` with all presets as they were saved last and as they are; None where there
+            is no file. last_state: where the state is kept, if anywhere.
 
     Raises:
         SpecError: no voice, or voices that do not fit together.
@@ -51,7 +56,8 @@ class Pedalboard:
         # One for what is chosen, one for what plays beside the music: a press must not wait for a prewarm.
         self._lock, self._warming = threading.RLock(), threading.Lock()
         self._warm: set[Voice] = set()
-        self.save: Callable[[list[PresetSettings]], None] | None = None
+        self.save: Callable[[list[PresetSettings], list[PresetSettings]], None] | None = None
+        self.last_state: LastState | None = None
         first.prewarm()
         clean = bool(first.settings.bypassed) if bypassed is None else bypassed
         guard = OverloadGuard(first.block_size, first.sample_rate_hz, late_blocks)
@@ -130,7 +136,42 @@ class Pedalboard:
         self.pedal.tend()
         with self._lock:
             self._follow()
+            state = self.state()
         self._warm_up()
+        if self.last_state:
+            self.last_state.note(state)
+
+    def close(self) -> None:
+        """Keep the last state. When nothing plays any more."""
+        if self.last_state:
+            self.last_state.note(self.state())
+            self.last_state.write()
+
+    def state(self) -> State:
+        """What a power cut must not lose: preset, bypass, and parameters that are not saved. JSON-able."""
+        turned = {}
+        for saved, now in zip(self._saved, self.presets, strict=True):
+            values = {name: parameter.of(now) for name, parameter in PARAMETERS.items()
+                      if parameter.is_in(now) and parameter.of(now) != parameter.of(saved)}
+            if values:
+                turned[now.name] = values
+        return {"preset": self.preset.name, "bypassed": self.pedal.bypassed, "parameters": turned}
+
+    def restore(self, state: State) -> None:
+        """Stand as ``state`` says. What does not fit (any more) is left out. Before the first block."""
+        turned = state.get("parameters")
+        for voice in self._voices:
+            values = turned.get(voice.settings.name) if isinstance(turned, dict) else None
+            for name, value in values.items() if isinstance(values, dict) else ():
+                parameter = PARAMETERS.get(name)
+                if parameter and parameter.is_in(voice.settings) and _is_within(parameter, value):
+                    voice.change(parameter.put(voice.settings, float(value)))
+        if isinstance(state.get("bypassed"), bool):
+            self.pedal.bypassed = state["bypassed"]
+        names = [preset.name for preset in self.presets]
+        if state.get("preset") in names:
+            self._place = names.index(state["preset"])
+            self._follow()
 
     def _bypass(self, action: Action) -> None:
         self.pedal.bypassed = _switched(self.pedal.bypassed, action.target)
@@ -205,12 +246,12 @@ class Pedalboard:
         raise SpecError(f"no parameter {action.target!r}; there are {', '.join(self.parameters)}")
 
     def _put(self, parameter: Parameter, value: float) -> None:
-        self._voices[self._place].change(parameter.put(self.preset, value))
+        self._voices[self._place].change(parameter.put(self.preset, round(value, _DECIMALS)))
 
     def _save(self, _action: Action) -> None:
         if self.save is None:
             raise SpecError("nothing to save into; start with --config pedal.yaml")
-        self.save(self.presets)
+        self.save(self._saved, self.presets)
         self._saved = self.presets
 
 
@@ -221,3 +262,7 @@ def _switched(now: bool, word: str) -> bool:
 def _value(action: Action) -> float:
     assert action.value is not None, "set and turn carry a number"
     return action.value
+
+
+def _is_within(parameter: Parameter, value: Any) -> bool:
+    return isinstance(value, int | float) and parameter.low <= value <= parameter.high

@@ -125,13 +125,13 @@ def test_what_cannot_be_done_is_refused_and_changes_nothing(line, said):
 
 def test_the_status_is_json_and_tells_what_is_not_saved():
     board = make_board()
-    saved: list[list[PresetSettings]] = []
-    board.save = saved.append
+    saved: list[PresetSettings] = []
+    board.save = lambda before, now: saved.extend(now)
     assert json.loads(json.dumps(board.status()))["unsaved"] is False
     board.apply(Action("set", "input_gain_db", 3.0))
     assert board.status()["unsaved"] is True
     board.apply(Action("save"))
-    assert board.status()["unsaved"] is False and saved[0][0].input_gain_db == 3.0
+    assert board.status()["unsaved"] is False and saved[0].input_gain_db == 3.0
 
 
 def test_voices_of_two_rates_or_none_are_refused():
