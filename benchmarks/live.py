@@ -33,7 +33,7 @@ def compare(model: Path, engine: str, block: int, track: np.ndarray, lead_in: in
         server = JackServer(Path(folder))
         server.start()
         command = [sys.executable, "-m", "neuralpedal.cli.main", "run", str(model), "--engine", engine,
-                   "--block", str(block), "--headless", "--late-blocks", "0"]
+                   "--block", str(block), "--headless", "--late-blocks", "0", "--priority", "0"]
         process = subprocess.Popen(command, env=server.environment, stderr=subprocess.PIPE, text=True)
         try:
             with playing(server) as guitarist:

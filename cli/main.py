@@ -23,6 +23,7 @@ COMMANDS = {
     "convert": "Quantize a trained network to .tflite pedals and measure what that costs.",
     "render": "Play a file through a model into another file.",
     "run": "Play the guitar through a model, live, from a sound card.",
+    "install-service": "Start `run` with the machine, as a systemd unit; or remove that.",
     "latency": "Measure the way through the sound card and a cable, finer than a sample.",
     "profile": "Time a model block by block.",
     "study": "Run the study of 2022 again: LSTMs by frames beside streaming ones, as a page with figures and audio.",
@@ -35,7 +36,7 @@ INTERRUPTED = 130
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported from ``neuralpedal.cli.NAME_command`` on use."""
+    """A group whose commands are imported from ``neuralpedal.cli.NAME_command`` on use, with _ for -."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names in the order of the work."""
@@ -45,7 +46,7 @@ class LazyGroup(click.Group):
         """Import and return one command."""
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"neuralpedal.cli.{cmd_name}_command").command
+        command = importlib.import_module(f"neuralpedal.cli.{cmd_name.replace('-', '_')}_command").command
         assert isinstance(command, click.Command)
         return command
 

@@ -41,6 +41,8 @@ class Options:
     bypassed: bool | None = None
     engine: str | None = None
     late_blocks: int | None = None
+    priority: int | None = None
+    cpu: int | None = None
 
 
 class PedalPlan:
@@ -58,8 +60,9 @@ class PedalPlan:
         self.file = PedalFile(options.config) if options.config else None
         said = self.file.settings if self.file else PedalSettingsFile()
         audio = _with(said.audio, device=options.device, input_channel=options.input_channel, block=options.block)
-        self.settings = _with(said, audio=audio, engine=options.engine, late_blocks=options.late_blocks,
-                              presets=self._presets(said))
+        realtime = _with(said.realtime, priority=options.priority, cpu=options.cpu)
+        self.settings = _with(said, audio=audio, realtime=realtime, engine=options.engine,
+                              late_blocks=options.late_blocks, presets=self._presets(said))
         if not self.settings.presets:
             where = f"{options.config}: no presets, and " if options.config else ""
             raise SpecError(f"{where}no MODEL given; `neuralpedal run --list` shows the sound cards")

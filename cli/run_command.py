@@ -36,13 +36,16 @@ _ENGINES = ("auto", "native", "litert")
               "auto: native where a C compiler is.  [default: auto]")
 @click.option("--late-blocks", type=click.IntRange(min=0), help="Take the engine out after so many late blocks in a "
               "row; 0: never.  [default: 10 ms of them, 3 at least]")
+@click.option("--priority", type=click.IntRange(0, 95), help="Real-time priority of the audio thread; 0: none.  "
+              "[default: 70]")
+@click.option("--cpu", type=click.IntRange(min=0), help="The core where the audio thread stays.  [default: any]")
 @click.option("--seconds", type=float, help="End after so many.  [default: at Ctrl-C or SIGTERM]")
 @click.option("--headless", is_flag=True, help="No live view; as where stderr is no terminal.")
 @click.option("--log", type=click.Path(path_type=Path), help="Append one JSON row a second to this file.")
 def command(models: tuple[Path, ...], config: Path | None, list_devices: bool, as_json: bool, device: str | None,
             input_channel: int | None, block: int | None, rate: int | None, input_gain: float | None,
             output_gain: float | None, bypass: bool | None, engine: str | None, late_blocks: int | None,
-            seconds: float | None, headless: bool, log: Path | None) -> None:
+            priority: int | None, cpu: int | None, seconds: float | None, headless: bool, log: Path | None) -> None:
     """Play the guitar through the first MODEL (a .tflite), from a sound card and back to it, until Ctrl-C.
 
     SIGUSR1 changes to the next model or preset, SIGUSR2 bypasses. An engine that cannot keep up is taken out, and the
@@ -67,7 +70,7 @@ def command(models: tuple[Path, ...], config: Path | None, list_devices: bool, a
     from neuralpedal.cli.player_keeper import PlayerKeeper
 
     plan = PedalPlan(Options(models, config, device, input_channel, block, rate, input_gain, output_gain, bypass,
-                             engine, late_blocks))
+                             engine, late_blocks, priority, cpu))
     board = plan.board()
     PlayerKeeper(lambda turn: _play(turn, plan, board, headless, log), seconds).play()
 
@@ -75,6 +78,7 @@ def command(models: tuple[Path, ...], config: Path | None, list_devices: bool, a
 def _play(turn: "Turn", plan: "PedalPlan", board: "Pedalboard", headless: bool, log: Path | None) -> None:
     """From a card that is opened to its end."""
     from neuralpedal.cli.live_log import LiveLog
+    from neuralpedal.cli.live_realtime import LiveRealtime
     from neuralpedal.cli.live_session import LiveSession
     from neuralpedal.cli.live_view import LiveView
     from neuralpedal.device.audio_device import AudioSystem, StreamFormat
@@ -93,7 +97,13 @@ def _play(turn: "Turn", plan: "PedalPlan", board: "Pedalboard", headless: bool, 
                  f"{form.sample_rate_hz} Hz, blocks of {form.block_size}, {stream.latency_ms:.1f} ms in the driver")
         note(f"playing {title}{f', opened again ({turn.number})' if turn.number else ''}; Ctrl-C ends it")
         session = LiveSession(board, stream, turn.seconds, rows, turn.number)
-        session.sounding = lambda: turn.remember({"card": card.name, "board": board.memory()})
+        realtime = LiveRealtime(plan.settings.realtime, stream)
+
+        def sounding() -> None:
+            turn.remember({"card": card.name, "board": board.memory()})
+            realtime.tend()
+
+        session.sounding = sounding
         if not headless and stderr.is_terminal:
             session.view = stack.enter_context(LiveView(title))
         session.play()

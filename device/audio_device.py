@@ -200,11 +200,13 @@ class AudioStream:
     Attributes:
         channels: of both directions; PyAudio knows one number for both.
         latency_ms: input and output together, as PortAudio says.
+        thread_id: the kernel's, of the thread that plays; None before the first block.
         is_lost: it could not be closed; this process will get no other stream.
     """
 
     def __init__(self, portaudio: Any, pyaudio: Any, device: AudioDevice, form: StreamFormat, process: Process) -> None:
         self.is_lost = False
+        self.thread_id: int | None = None
         self.channels = min(2, device.input_channels, device.output_channels)
         if not 1 <= form.input_channel <= self.channels:
             raise AudioDeviceError(f"sound card {device.name!r}: input channel {form.input_channel}, wanted 1 to "
@@ -253,6 +255,8 @@ class AudioStream:
     def _callback(self, data: bytes, frame_count: int, _times: dict[str, float], flags: int) -> tuple[Any, int]:
         if len(data) != self._frames.nbytes:
             return self._silence
+        if self.thread_id is None:
+            self.thread_id = threading.get_native_id()
         self._dry[...] = np.frombuffer(data, np.float32)[self._form.input_channel - 1 :: self.channels]
         self._process(self._dry, self._wet, flags)
         self._frames[...] = self._wet[:, np.newaxis]

@@ -102,6 +102,22 @@ class PresetSettings(BaseModel):
     cabinet: CabinetSettings | None = Field(default=None, description="the keys of a cabinet")
 
 
+class RealtimeSettings(BaseModel):
+    """What the kernel is asked for.
+
+    Attributes:
+        priority: of the audio thread under SCHED_FIFO; 0: none is asked for. JACK's own is kept.
+        lock_memory: no page of the process leaves the memory.
+        cpu: the core where the audio thread stays; None: any.
+    """
+
+    model_config = STRICT
+
+    priority: int = Field(default=70, ge=0, le=95, description="a whole number from 0 (none) to 95")
+    lock_memory: bool = Field(default=True, description="true or false: whether the memory is locked")
+    cpu: int | None = Field(default=None, ge=0, le=1023, description="the number of a processor core, from 0")
+
+
 class PedalSettingsFile(BaseModel):
     """The whole file.
 
@@ -114,6 +130,7 @@ class PedalSettingsFile(BaseModel):
     model_config = STRICT
 
     audio: AudioSettings = Field(default=AudioSettings(), description="the keys of a sound card")
+    realtime: RealtimeSettings = Field(default=RealtimeSettings(), description="the keys priority, lock_memory and cpu")
     engine: Literal["auto", "native", "litert"] = Field(default="auto", description="auto, native or litert")
     late_blocks: int | None = Field(default=None, ge=0, le=10_000, description="a whole number from 0 to 10000")
     state: str | None = _text("a file name", None)

@@ -115,7 +115,7 @@ def test_the_end_is_a_fade_to_silence_before_the_card_is_closed(board, pedal, nu
     middle = wet[FADE : last - FADE - 64]
     assert len(middle) > 4 * FADE and last < len(wet) - 1
     assert np.max(np.abs(np.diff(wet))) <= 1.01 * np.max(np.abs(np.diff(middle)))
-    assert session.summary().startswith("played 0.")
+    assert session.summary().startswith("played ")
 
 
 def test_a_card_that_is_gone_or_says_nothing_is_an_error_and_is_closed(board, pedal, monkeypatch):

@@ -33,7 +33,8 @@ def rows_of(log: Path) -> list[dict]:
 @contextmanager
 def running(server: JackServer, *arguments: object) -> Iterator[subprocess.Popen[str]]:
     """The command, killed at the end if the test has not ended it."""
-    command = [sys.executable, "-m", "neuralpedal.cli.main", "run", *map(str, arguments)]
+    # At real-time priority freewheel mode would take the machine from all others.
+    command = [sys.executable, "-m", "neuralpedal.cli.main", "run", "--priority", "0", *map(str, arguments)]
     process = subprocess.Popen(command, env=server.environment, text=True, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE)
     try:
@@ -134,6 +135,25 @@ def test_several_models_are_opened_and_a_signal_changes_to_the_next(jack_server:
     assert all(row["faults"] == 0 for row in rows_of(log))
 
 
+def test_the_audio_thread_gets_priority_core_and_locked_memory_or_what_was_refused_is_said(jack_server, tmp_path):
+    log = tmp_path / "pedal.jsonl"
+    core = min(os.sched_getaffinity(0))
+    with running(jack_server, MODEL, "--engine", "litert", "--headless", "--log", log, "--priority", 20, "--cpu",
+                 core) as process:
+        wait_until(lambda: len(rows_of(log)) > 0, "the first row")
+        player = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text())
+        threads = [int(task.name) for task in Path(f"/proc/{player}/task").iterdir()]
+        real_time = [os.sched_getparam(thread).sched_priority for thread in threads
+                     if os.sched_getscheduler(thread) == os.SCHED_FIFO]
+        locked = "VmLck:\t       0 kB" not in Path(f"/proc/{player}/status").read_text()
+        on_core = [thread for thread in threads if os.sched_getaffinity(thread) == {core}]
+        said = end(process)
+    assert ("audio thread has real-time priority 20" in said) == (real_time == [20])
+    assert ("no real-time priority 20 (" in said and "usermod -aG audio" in said) == (real_time == [])
+    assert ("memory locked" in said) == locked and ("memory not locked (" in said) == (not locked)
+    assert f"audio thread on core {core}" in said and on_core
+
+
 @pytest.mark.parametrize("how", ["stop", "kill"])
 def test_a_jack_server_that_ends_and_comes_back_finds_the_pedal_at_the_preset_where_it_was(jack_server, tmp_path, how):
     log, names = tmp_path / "pedal.jsonl", ("lstm-1x4-skip.w8", "lstm-2x3.float32")
@@ -152,12 +172,15 @@ def test_a_jack_server_that_ends_and_comes_back_finds_the_pedal_at_the_preset_wh
             if "trying again" in line:
                 break
         jack_server.start()
-        wait_until(lambda: rows_of(log)[-1]["reopened"] > 0, "the pedal to play again")
+        for again in iter(process.stderr.readline, ""):
+            if "opened again" in again:
+                break
         with playing(jack_server) as guitarist:
             played = guitarist.play(track)[64:]
-        said = end(process)
+        wait_until(lambda: rows_of(log)[-1]["reopened"] > 0, "a row of the pedal that plays again")
+        end(process)
     rows = rows_of(log)
-    assert "the sound card gives no audio any more" in line and "opened again" in said
+    assert "the sound card gives no audio any more" in line and "opened again" in again
     assert rows[-1]["preset"] == names[1]
     # Pauses double: a loop without them would try a hundred times meanwhile.
     assert rows[-1]["reopened"] <= 8
