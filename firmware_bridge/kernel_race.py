@@ -30,7 +30,7 @@ RACE_ROUNDS = 20
 SHARED_FLAGS = ("-shared", "-fPIC")
 FLOAT_FLAGS = ("-std=gnu11", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math")
 EXACT_FLAGS = ("-std=gnu11", "-O3", "-ffp-contract=off")
-SCHEDULED_FLAGS = ("-fschedule-insns",)
+SCHEDULED_FLAGS, IN_ORDER_FLAGS = ("-fschedule-insns",), ("-fno-tree-ter",)
 
 
 @dataclass
@@ -64,11 +64,14 @@ def vector_kernels(file: TfliteFile, toolchain: Toolchain) -> Sequence[VectorKer
     groups = -(-spec.hidden_size // lanes)
     several = max(count for count in (1, 2, 3) if groups % count == 0)
     floats = VectorKernel(lanes, together=several, registers=groups <= 4, written_out=groups <= 4)
+    integers = VectorKernel(lanes, int16_weights=True, in_order=True)
     if groups == 1:
-        return [floats, replace(floats, scheduled=True), VectorKernel(lanes, int16_weights=True, registers=True)]
-    kernels = [floats, *(VectorKernel(lanes, int16_weights=True, late=late, written_out=False) for late in (0, 1))]
+        kept = replace(integers, registers=True)
+        return [floats, replace(floats, scheduled=True), kept, replace(kept, in_order=False)]
+    kernels = [floats, *(replace(integers, late=late, written_out=False) for late in (0, 1))]
     if groups <= 4:
         kernels.append(VectorKernel(lanes, together=several, written_out=False))
+        kernels += [replace(integers, together=several, registers=registers) for registers in (False, True)]
     return kernels
 
 
@@ -101,7 +104,8 @@ def try_kernel(file: TfliteFile, vector: VectorKernel | None, folder: Path, tool
 def compiler_flags(code: GeneratedCode, vector: VectorKernel | None) -> tuple[str, ...]:
     """Of a kernel. A float one may fuse; one of integers must round its audio as the reference does."""
     flags = FLOAT_FLAGS if code.arithmetic == "FLOAT" else EXACT_FLAGS
-    return (*flags, *SCHEDULED_FLAGS) if vector and vector.scheduled else flags
+    scheduled, in_order = (vector.scheduled, vector.in_order) if vector else (False, False)
+    return (*flags, *SCHEDULED_FLAGS * scheduled, *IN_ORDER_FLAGS * in_order)
 
 
 def race(trials: Sequence[Trial], dry: NDArray[np.float32]) -> None:

@@ -57,7 +57,7 @@ def _tables(weights: NetworkWeights, layout: LaneLayout) -> Iterator[str]:
         yield from _matrix(f"{name}_recurrent", layer.recurrent_kernel, layout)
     head = np.zeros(layout.units)
     head[: weights.spec.hidden_size] = weights.head_kernel[:, 0]
-    yield _floats("pedal_head_weights[PEDAL_UNITS]", head)
+    yield _floats("pedal_head_weights[PEDAL_UNITS]", head / _LARGEST_STATE if layout.kernel.int16_weights else head)
 
 
 def _matrix(name: str, matrix: Float, layout: LaneLayout) -> Iterator[str]:

@@ -15,6 +15,7 @@ class VectorKernel:
         registers: states are spread out of registers. written_out: loops over groups are.
         scheduled: instructions are put in order before registers are given out (gcc's -fschedule-insns): shorter waits,
             more registers, so for one group of units only.
+        in_order: expressions stay where they are written (gcc's -fno-tree-ter): shorter waits with int16 weights.
     """
 
     lanes: int
@@ -24,6 +25,7 @@ class VectorKernel:
     registers: bool = False
     written_out: bool = True
     scheduled: bool = False
+    in_order: bool = False
 
     @property
     def label(self) -> str:
@@ -32,4 +34,5 @@ class VectorKernel:
                  f"{self.together} together"]
         parts += [f"{self.late} late"] * bool(self.late)
         parts += ["registers"] * self.registers + ["scheduled"] * self.scheduled
+        parts += ["in order"] * self.in_order
         return ", ".join(parts)

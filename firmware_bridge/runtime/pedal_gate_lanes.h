@@ -37,6 +37,13 @@ PEDAL_INLINE pedal_floats pedal_exp2_lanes(pedal_floats argument)
     return (pedal_floats)((pedal_ints)e + ((pedal_ints)moved << 23));
 }
 
+/* Hidden states are given in so many steps: those of int16 for int16 weights, which would cost a product later. */
+#if PEDAL_INT16_WEIGHTS
+#define PEDAL_STATE_STEPS 32767.0f
+#else
+#define PEDAL_STATE_STEPS 1.0f
+#endif
+
 /* A group's step from its gates' pre-activations: updates the cells and returns the hidden states.
  *
  * 1 - f is the sigmoid of minus the argument: a cell with a forget gate of 0.9999 is decided by 1 - 0.9999, and the
@@ -57,7 +64,7 @@ PEDAL_INLINE pedal_floats pedal_step_group(const pedal_floats z[4], pedal_floats
 #endif
     *cell = c;
     const pedal_fraction answer = pedal_tanh_times(c, o.numerator + o.denominator);
-    return answer.numerator / (answer.denominator * (o.denominator + o.denominator));
+    return answer.numerator / (answer.denominator * (o.denominator * pedal_splat(2.0f / PEDAL_STATE_STEPS)));
 }
 
 #endif

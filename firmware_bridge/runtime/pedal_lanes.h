@@ -134,10 +134,9 @@ PEDAL_INLINE pedal_pairs_of_states pedal_pack_whole(pedal_ints x)
 #endif
 }
 
-/* Hidden states in [-1, 1], of 2^15 - 1 steps. */
+/* To the nearest integers, and these as int16. */
 PEDAL_INLINE pedal_pairs_of_states pedal_pack(pedal_floats x)
 {
-    x *= pedal_splat(32767.0f);
 #if PEDAL_AVX512
     return pedal_pack_whole((pedal_ints)_mm512_cvtps_epi32((__m512)x));
 #elif PEDAL_AVX2
