@@ -91,7 +91,7 @@ def _play(turn: "Turn", plan: "PedalPlan", board: "Pedalboard", headless: bool, 
         stack.callback(board.close)
         rows = stack.enter_context(LiveLog(log)) if log else None
         audio = stack.enter_context(AudioSystem())
-        card = audio.choose_again(turn.memory["card"]) if turn.memory else audio.choose(plan.audio.device)
+        card = audio.choose_again(turn.memory["card"]) if turn.memory else _choose(audio, plan)
         stream = _open_stream(audio, card, form, board.pedal)
         title = (f"{board.preset.name}, {playing.description}; {card.name} ({card.host_api}), "
                  f"{form.sample_rate_hz} Hz, blocks of {form.block_size}, {stream.latency_ms:.1f} ms in the driver")
@@ -110,6 +110,15 @@ def _play(turn: "Turn", plan: "PedalPlan", board: "Pedalboard", headless: bool, 
     note(session.summary())
 
 
+def _choose(audio: "AudioSystem", plan: "PedalPlan") -> "AudioDevice":
+    """The card that was asked for: by --device or ``device:``, else by the kind that ``card:`` names."""
+    from neuralpedal.device.card_preset import card_presets
+
+    if plan.audio.card and not plan.audio.device:
+        return card_presets()[plan.audio.card].find(audio.devices())
+    return audio.choose(plan.audio.device)
+
+
 def _open_stream(audio: "AudioSystem", card: "AudioDevice", form: "StreamFormat", pedal: "Pedal") -> "AudioStream":
     from neuralpedal.contract.errors import AudioDeviceError
 
@@ -125,16 +134,23 @@ def _open_stream(audio: "AudioSystem", card: "AudioDevice", form: "StreamFormat"
 
 def _print_devices(as_json: bool) -> None:
     from neuralpedal.device.audio_device import AudioSystem
+    from neuralpedal.device.card_preset import card_presets, preset_of
 
     with AudioSystem() as audio:
         devices = audio.devices()
+    kinds = {device.index: preset_of(device.name) for device in devices}
     if as_json:
-        print_json([asdict(device) for device in devices])
+        print_json([{**asdict(device), "card": kinds[device.index]} for device in devices])
         return
     rows = [[device.name, str(device.index), device.host_api, str(device.sample_rate_hz), str(device.input_channels),
              str(device.output_channels), f"{device.input_latency_ms:.1f}", f"{device.output_latency_ms:.1f}",
-             "yes" if device.is_duplex else "no"] for device in devices]
-    print_table("sound cards", ["name", "index", "system", "Hz", "inputs", "outputs", "ms in", "ms out", "for a pedal"],
-                rows)
+             "yes" if device.is_duplex else "no", kinds[device.index] or "–"] for device in devices]
+    columns = ["name", "index", "system", "Hz", "inputs", "outputs", "ms in", "ms out", "for a pedal", "preset"]
+    print_table("sound cards", columns, rows, text_columns=(0, 2, 9))
     if not devices:
         note("PortAudio sees none: plug one in (`arecord -l` shows what the kernel sees), or start a JACK server")
+    for name in dict.fromkeys(kind for kind in kinds.values() if kind):
+        preset = card_presets()[name]
+        note(f"{name}: {preset.title} (not tried on hardware); {preset.note}")
+        for line in preset.commands():
+            note(f"  {line}")

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from neuralpedal.device.card_preset import card_presets
 from neuralpedal.device.yaml_document import YamlDocument
 
 STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -46,7 +47,6 @@ class AudioSettings(BaseModel):
     input_channel: int = Field(default=1, ge=1, le=2, description="the channel with the guitar, 1 or 2")
     block: int = Field(default=64, ge=16, le=1024, description="a whole number of samples per block from 16 to 1024")
     input_level_dbu: float | None = number(-40.0, 60.0, "dBu", None)
-    resample: bool = _switch("whether models of another rate than the card's may play", False)
 
 
 class GateSettings(BaseModel):
@@ -156,6 +156,10 @@ class PedalFile:
         self.path = path
         self.document = YamlDocument(path, text)
         self.settings = self.document.model(PedalSettingsFile)
+        card = self.settings.audio.card
+        if card and card not in card_presets():
+            raise self.document.error(("audio", "card"), f"found {card!r}, wanted one of {', '.join(card_presets())}; "
+                                      "or name the card itself with device:")
         for place, preset in enumerate(self.settings.presets):
             self._check_name(place, preset.name)
         for location, wanted in self._files():

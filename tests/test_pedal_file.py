@@ -78,8 +78,9 @@ def test_an_empty_file_says_nothing(folder):
     ("block: 32", "block: '32'", ":4: audio.block: found '32', wanted a whole number"),
     ("block: 32", "block: true", ":4: audio.block: found true, wanted a whole number"),
     ("  block: 32", "  blok: 32", ":4: audio.blok: an unknown key; wanted one of card, device, input_channel, block, "
-     "input_level_dbu, resample; did you mean block?"),
+     "input_level_dbu; did you mean block?"),
     ("input_level_dbu: 12.5", "input_level_dbu: .nan", ":5: audio.input_level_dbu: found nan, wanted a number of dBu"),
+    ("device: hifiberry", "card: soundblaster", ":3: audio.card: found 'soundblaster', wanted one of codec-zero,"),
     ("engine: litert", "engine: fast", ":6: engine: found 'fast', wanted auto, native or litert"),
     ("engine: litert", "speed: fast", ":6: speed: an unknown key"),
     ("output_gain_db: -3", "output_gain_db: loud", ":10: presets.1.output_gain_db: found 'loud', wanted a number of dB "
