@@ -10,6 +10,8 @@ import click
 from neuralpedal.cli.interruption import Interruption, interruptible
 from neuralpedal.cli.quick_threads import quick_threads
 from neuralpedal.device.audio_device import AudioSystem, StreamFormat
+from neuralpedal.device.pedal_file import RealtimeSettings
+from neuralpedal.device.realtime import Outcome, raise_thread
 from neuralpedal.device.tape import Card, Played, Tape, TapeDeck
 
 _SETTLE_S = 0.2
@@ -21,7 +23,8 @@ class CardRecorder:
     """An open card and what plays on it.
 
     Attributes:
-        name: of the card and its system. latency_ms: what the driver says of both directions.
+        name: of the card and its system. latency_ms: what the driver says of both directions. realtime: whether the
+            audio thread was given the priority that `run` asks for.
     """
 
     card: Card
@@ -30,6 +33,7 @@ class CardRecorder:
     latency_ms: float
     deck: TapeDeck
     interruption: Interruption
+    realtime: tuple[Outcome, ...] = ()
 
     def record(self, track: Any, tail_samples: int = 0, watch: Callable[[Tape], bool] | None = None) -> Tape:
         """Play ``track`` (T,) and record; Ctrl-C ends it.
@@ -71,6 +75,8 @@ def open_card(wanted: str | None, input_channel: int, block: int, rate_hz: int |
             with quick_threads():
                 stream.start()
                 recorder.record([], round(_SETTLE_S * form.sample_rate_hz))
+                if stream.thread_id is not None:
+                    recorder.realtime = tuple(raise_thread(RealtimeSettings(), stream.thread_id))
                 yield recorder
         finally:
             stream.close()

@@ -23,11 +23,12 @@ _BINS = 60
 
 @dataclass(frozen=True)
 class LiveProfile:
-    """One model on one card."""
+    """One model on one card; ``realtime``: what came of asking for the priority that `run` asks for."""
 
     model: Path
     engine: str
     card: str
+    realtime: tuple[str, ...]
     sizes: tuple[LiveTimes, ...]
 
     @property
@@ -57,6 +58,7 @@ def profile_live(model: Path, engine: str, sizes: list[int], seconds: float, dev
     """
     measured: list[LiveTimes] = []
     description = card = ""
+    realtime: tuple[str, ...] = ()
     refusal: AudioDeviceError | None = None
     with progress_bar(f"playing {model.name}") as (report, progress):
         for index, size in enumerate(sizes):
@@ -66,7 +68,7 @@ def profile_live(model: Path, engine: str, sizes: list[int], seconds: float, dev
             progress.update(progress.task_ids[0], description=f"{model.name}, blocks of {size}")
             try:
                 with open_card(device, 1, size, opened.sample_rate_hz) as recorder:
-                    card = recorder.name
+                    card, realtime = recorder.name, tuple(map(str, recorder.realtime))
                     probe = LiveProbe(opened, seconds)
                     recorder.play(probe, _teller(report, index, len(sizes)))
             except AudioDeviceError as error:
@@ -76,7 +78,7 @@ def profile_live(model: Path, engine: str, sizes: list[int], seconds: float, dev
             measured.append(probe.times())
     if not measured and refusal:
         raise refusal
-    return LiveProfile(model, description, card, tuple(measured))
+    return LiveProfile(model, description, card, realtime, tuple(measured))
 
 
 def _teller(report: Report, done: int, count: int) -> Callable[[LiveProbe], bool]:
@@ -91,6 +93,7 @@ def _teller(report: Report, done: int, count: int) -> Callable[[LiveProbe], bool
 def content(profiles: list[LiveProfile]) -> dict[str, Any]:
     """For ``--json``: the recommendation that fits all models, and every histogram."""
     return {"recommended_block_size": _for_all(profiles), "rule": RULE, "card": profiles[0].card,
+            "realtime": list(profiles[0].realtime),
             "models": [{"model": str(profile.model), "engine": profile.engine,
                         "recommended_block_size": profile.recommended,
                         "sizes": [_size_json(one) for one in profile.sizes]} for profile in profiles]}
@@ -123,9 +126,10 @@ def print_profiles(profiles: list[LiveProfile]) -> None:
         click.echo(f"blocks of {shown.block_size}:")
         click.echo(terminal_histogram(shown.times))
     size = _for_all(profiles)
-    click.echo(f"recommended: --block {size}" if size else "no block size measured is safe on this machine, as it is: "
+    click.echo(f"recommended: --block {size}" if size else "No block size measured is safe on this machine, as it is: "
                "`neuralpedal doctor` says what to change; or try larger --blocks, or a smaller model")
-    note(RULE)
+    for said in (RULE, *profiles[0].realtime):
+        note(said)
 
 
 def write_png(profiles: list[LiveProfile], path: Path) -> None:
@@ -143,6 +147,7 @@ def write_png(profiles: list[LiveProfile], path: Path) -> None:
             for ax, one in zip(row, profile.sizes, strict=False):
                 counts, edges = bins(one.times, _BINS)
                 ax.stairs(counts, edges, fill=True, color=BLUE)
+                ax.set_xscale("log")
                 ax.set_yscale("log")
                 ax.axvline(one.times.percentile(99), color=RED, label="p99")
                 ax.axvline(one.times.deadline_us, color=GREEN, label="deadline")

@@ -57,6 +57,7 @@ class LoopCard:
     """
 
     latency_ms = 2.5
+    thread_id = None
     is_active = True
 
     def __init__(self, way: Way, xruns: Callable[[int], bool] = lambda block: False, sample_rate_hz: int = 48_000,

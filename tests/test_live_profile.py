@@ -70,7 +70,7 @@ def test_sizes_models_histograms_and_the_recommendation_are_said_as_json_table_a
     # A card that loses blocks is never safe, however fast the engine is.
     plug_in(monkeypatch, LoopCard(lambda played: 0.0 * played, xruns=lambda block: block % 10 == 0))
     code, out, _ = cli("profile", "--live", MODEL, "--engine", "litert", "--blocks", "64", "--seconds", "0.3")
-    assert code == 0 and "no block size measured is safe" in out and "xruns" in out and "│" in out
+    assert code == 0 and "No block size measured is safe" in out and "xruns" in out and "│" in out
 
 
 @pytest.mark.parametrize(("arguments", "words"), [
@@ -88,5 +88,6 @@ def test_on_a_jack_server_every_size_is_measured(jack_server: JackServer, cli):
     assert code == 0, err
     found = json.loads(out)
     assert found["card"] == "system (JACK Audio Connection Kit)"
+    assert len(found["realtime"]) == 1 and "real-time priority" in found["realtime"][0]
     sizes = found["models"][0]["sizes"]
     assert [size["blocks"] for size in sizes] == [375, 94] and all(size["faults"] == 0 for size in sizes)
