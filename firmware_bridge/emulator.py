@@ -18,7 +18,7 @@ CHANGING_BLOCK = 0
 _LSB_MILLIONTHS = 1e6
 _UNMEASURED_STACK = 2**32 - 1
 # Every instruction takes 256 ns of the emulated machine's time, and that time waits for nothing.
-_COUNTING = ("-icount", "shift=8,align=off,sleep=off")
+COUNTING = ("-icount", "shift=8,align=off,sleep=off")
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def play(program: Path, machine: str, dry: str, wanted: str, folder: Path, timeo
 
 def emulator_command(machine: str, program: str, dry: str, wanted: str) -> list[str]:
     """How a program is started on an emulated machine; see :func:`play`."""
-    return [EMULATOR, "-M", machine, "-nographic", "-monitor", "none", "-serial", "none", *_COUNTING,
+    return [EMULATOR, "-M", machine, "-nographic", "-monitor", "none", "-serial", "none", *COUNTING,
             "-semihosting-config", f"enable=on,target=native,arg=pedal,arg={dry},arg={wanted}", "-kernel", program]
 
 

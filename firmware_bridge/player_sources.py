@@ -1,4 +1,4 @@
-"""The C of a player of models that come over the link: the runtime's files that it needs, and two generated ones."""
+"""The C of the board's side of the link and its player: the runtime's files that it needs, and two generated ones."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,8 @@ from neuralpedal.firmware_bridge.w8a16_code import sigmoid_array
 CONFIG_HEADER, TABLES_SOURCE = "pedal_player_config.h", "pedal_player_tables.c"
 
 PLAYER_FILES = (
-    "pedal_blob.c", "pedal_blob.h", "pedal_link_frame.c", "pedal_link_frame.h", "pedal_link_protocol.h",
+    "pedal_blob.c", "pedal_blob.h", "pedal_link_frame.c", "pedal_link_frame.h", "pedal_link_protocol.h", "pedal_link.c",
+    "pedal_link.h", "pedal_store.c", "pedal_store.h",
     "pedal_player.c", "pedal_player.h", "pedal_player_float.c", "pedal_player_kernels.h", "pedal_player_shape.h",
     "pedal_player_tables.h", "pedal_player_w8a16.c",
 )
