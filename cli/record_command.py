@@ -21,7 +21,7 @@ _SOFT_PEAK_DBFS = -30.0
 
 
 @click.command("record")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="A new folder for dry.wav and wet.wav.")
+@click.option("--out", type=click.Path(path_type=Path), help="A new folder for dry.wav and wet.wav.")
 @card_options(block=1024)
 @click.option("--seconds", default=180.0, show_default=True, help="How long the take is: 30 to 900.")
 @click.option("--seed", default=0, show_default=True, help="Of the playing.")
@@ -31,8 +31,8 @@ _SOFT_PEAK_DBFS = -30.0
 @click.option("--level-check-only", is_flag=True, help="Set the level, record nothing.")
 @click.option("--level-patience", default=180.0, show_default=True, help="Seconds to wait for the level to be right.")
 @click.option("--json", "as_json", is_flag=True, help="Print what record.json says.")
-def command(out: Path, device: str | None, input_channel: int, block: int, rate: int | None, seconds: float, seed: int,
-            tries: int, yes: bool, level_check_only: bool, level_patience: float, as_json: bool) -> int:
+def command(out: Path | None, device: str | None, input_channel: int, block: int, rate: int | None, seconds: float,
+            seed: int, tries: int, yes: bool, level_check_only: bool, level_patience: float, as_json: bool) -> int:
     """Play a test signal through a pedal and record its answer: card's output → pedal → card's input.
 
     First the level is set: the loudest part plays until its peak lies between −12 and −3 dBFS. Then the take: silence,
@@ -42,9 +42,11 @@ def command(out: Path, device: str | None, input_channel: int, block: int, rate:
     \b
     Examples:
       neuralpedal record --out sd1-pair --device hifiberry
-      neuralpedal record --out sd1-pair --level-check-only
+      neuralpedal record --level-check-only
       neuralpedal train sd1-pair/dry.wav sd1-pair/wet.wav --out sd1
     """
+    if (out is None) != level_check_only:
+        raise click.UsageError("wanted one of --out FOLDER and --level-check-only")
     _need_scipy()
     from neuralpedal.cli.card_recorder import open_card
     from neuralpedal.cli.recording.level_check import set_level
@@ -52,12 +54,13 @@ def command(out: Path, device: str | None, input_channel: int, block: int, rate:
     from neuralpedal.cli.recording.take import record_take
     from neuralpedal.cli.recording.track import make_track
 
-    check_free(out)
+    if out is not None:
+        check_free(out)
     with open_card(device, input_channel, block, rate) as recorder:
         with steps("preparing the test signal"):
             track = make_track(seconds, recorder.form.sample_rate_hz, seed)
         level = None if yes else set_level(recorder, track.loudest(_LOUDEST_S), level_patience)
-        if level_check_only:
+        if out is None:
             return 0
         with progress_bar(f"recording {seconds:.0f} s") as (report, _):
             take = record_take(recorder, track, tries, report, warn)

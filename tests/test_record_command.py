@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ from scipy.signal import lfilter
 
 from jack_rig import PERIOD, JackServer, connect_loop
 from loop_card import Cable, LoopCard, plug_in
-from neuralpedal.cli.recording import take
+from neuralpedal.cli.recording import level_check, take
 from neuralpedal.contract.audio import read_recording
 from neuralpedal.contract.pair import read_pair
+from neuralpedal.device.tape import Tape
 from neuralpedal.train.inspection.correction import find_alignment
 
 SHORT = ("--seconds", "30", "--yes")
@@ -96,7 +98,7 @@ def test_the_level_is_asked_for_until_it_is_right_twice(cli, monkeypatch, tmp_pa
 
     turned.heard = 0
     plug_in(monkeypatch, LoopCard(turned))
-    code, out, err = cli("record", "--out", tmp_path / "pair", "--seconds", "30", "--level-check-only")
+    code, out, err = cli("record", "--seconds", "30", "--level-check-only")
     assert (code, out) == (0, ""), err
     for words in ("nothing comes back", "turn up by", "turn down by", "level set: peak -1"):
         assert words in err, err
@@ -104,6 +106,25 @@ def test_the_level_is_asked_for_until_it_is_right_twice(cli, monkeypatch, tmp_pa
     plug_in(monkeypatch, LoopCard(Cable(1200.0, gain=0.01)))
     code, _, err = cli("record", "--out", tmp_path / "pair", "--seconds", "30", "--level-patience", "0.5")
     assert code == 1 and "the level was not right within 0.5 s" in err and "turn up by" in err
+
+
+def test_the_meter_shows_what_came_back_last_and_what_to_turn(monkeypatch):
+    shown = []
+    monkeypatch.setattr(level_check, "stderr", SimpleNamespace(is_terminal=True))
+    tape = Tape(np.zeros(9600, np.float32), 4800)
+    show = level_check._meter(SimpleNamespace(update=lambda text, refresh: shown.append(str(text))), "turn up by 9 dB")
+    assert show(tape)
+    for heard in (0.5, 0.125):
+        tape.process(np.full(4800, heard, np.float32), np.empty(4800, np.float32), 0)
+        assert show(tape)
+    assert [text.split("█")[-1].split("dBFS")[0].strip("▏▎▍▌▋▊▉ ") for text in shown] == ["-120.0", "-6.0", "-18.1"]
+    assert all(text.endswith("turn up by 9 dB") for text in shown)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--out", "pair", "--level-check-only")])
+def test_a_folder_or_the_level_alone_is_wanted(cli, arguments):
+    code, out, err = cli("record", *arguments)
+    assert (code, out) == (2, "") and "wanted one of --out FOLDER and --level-check-only" in err
 
 
 def test_ctrl_c_leaves_nothing_behind(cli, monkeypatch, tmp_path):
