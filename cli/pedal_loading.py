@@ -12,6 +12,7 @@ from neuralpedal.cli.console import note, warn
 from neuralpedal.cli.tflite_player import open_tflite
 from neuralpedal.contract.errors import PedalError, SpecError
 from neuralpedal.contract.spec import explain_validation
+from neuralpedal.device.calibration import calibration_db, calibration_text
 from neuralpedal.device.engine import Engine
 from neuralpedal.device.last_state import LastState
 from neuralpedal.device.pedal_file import AudioSettings, PedalFile, PedalSettingsFile, PresetSettings
@@ -105,7 +106,10 @@ class PedalPlan:
         if preset.cabinet and self.file:
             with self._naming_line("presets", place, "cabinet", "file"):
                 response = read_impulse_response(self.file.resolve(preset.cabinet.file), engine.sample_rate_hz)
-        return Voice(engine, preset, response)
+        said = calibration_text(engine.manifest, self.audio.input_level_dbu)
+        if said:
+            note(said)
+        return Voice(engine, preset, response, calibration_db(engine.manifest, self.audio.input_level_dbu) or 0.0)
 
     @contextmanager
     def _naming_line(self, *location: str | int) -> Iterator[None]:

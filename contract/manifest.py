@@ -26,6 +26,9 @@ SCHEMES = ("float32", "w8", "w8a16", "tflm16x8", "w8a8")
 only; tflm16x8: int8 weights, int16 activations, integers only, as tflite-micro alone plays them; w8a8: int8 weights and
 activations, integers only."""
 
+LEVELS = ("input_level_dbu", "output_level_dbu", "loudness_db")
+"""Fields that are left out where nobody said them."""
+
 _DECISIVE = NetworkSpec.model_fields.keys() - {"frame_samples"}
 """Fields that every network must state. A family with a frame refuses to be without one by itself."""
 
@@ -42,6 +45,8 @@ class Manifest(BaseModel):
             file's own graph through LiteRT (w8a16, tflm16x8: through the integer reference); None when not measured.
         integer_format: how a ``w8a16`` file plays in integers; None for all others.
         audio_code: how audio lies in the int8 channels of a ``w8a8`` file that has two; None for all others.
+        input_level_dbu, output_level_dbu: level of a sine whose peaks are full scale at the pedal's input and output,
+            when it was recorded; loudness_db: of what it plays. As a foreign file says; None where nobody does.
         provenance: digests of what it was made from (``weights_sha256``, ``dry_sha256``, ``wet_sha256``) and
             ``neuralpedal_version``.
     """
@@ -58,6 +63,9 @@ class Manifest(BaseModel):
     esr_float: float | None = None
     integer_format: IntegerFormat | None = None
     audio_code: CoarseFine | None = None
+    input_level_dbu: float | None = Field(default=None, ge=-100.0, le=100.0)
+    output_level_dbu: float | None = Field(default=None, ge=-100.0, le=100.0)
+    loudness_db: float | None = Field(default=None, ge=-200.0, le=100.0)
     provenance: dict[str, str] = Field(default_factory=dict)
 
     @property
@@ -69,7 +77,7 @@ class Manifest(BaseModel):
 def encode_manifest(manifest: Manifest) -> bytes:
     """The manifest as JSON bytes; ``sample_rate_hz`` is repeated at the top for readers that know nothing else."""
     fields: dict[str, Any] = manifest.model_dump(mode="json")
-    for name in ("integer_format", "audio_code"):
+    for name in ("integer_format", "audio_code", *LEVELS):
         if fields[name] is None:
             del fields[name]
     if manifest.audio_code:

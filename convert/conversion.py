@@ -115,7 +115,8 @@ def _write_scheme(source: ConversionSource, prepared: PreparedScheme, float_wet:
                   told: Callable[[str], None]) -> SchemeResult:
     take, scheme = source.take, prepared.scheme
     path = out / f"{source.name}.{scheme}.tflite"
-    manifest = Manifest(name=source.name, scheme=scheme, network=source.weights.spec, provenance=_provenance(source))
+    manifest = Manifest(name=source.name, scheme=scheme, network=source.weights.spec, provenance=_provenance(source)
+                        ).model_copy(update=source.levels)
     with replacing(path) as temporary:
         temporary.write_bytes(prepared.build(manifest))
         told(f"{scheme}: streaming the take")

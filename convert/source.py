@@ -1,7 +1,7 @@
 """What is converted: a trained network with the recordings that it is measured against."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from neuralpedal.contract.alignment import Alignment
 from neuralpedal.contract.audio import Recording, is_silent, read_recording
 from neuralpedal.contract.errors import ModelFileError, RecordingError
+from neuralpedal.contract.manifest import LEVELS
 from neuralpedal.contract.metrics import esr
 from neuralpedal.contract.pair import RecordingPair, read_pair
 from neuralpedal.contract.run_folder import RunFolder
@@ -25,6 +26,9 @@ Rounder = Callable[[NetworkWeights, str, Signal, Signal], NetworkWeights]
 
 WARM_UP_S = 0.5
 """Audio before the measured part that brings the state up, where a take has some."""
+
+_LOUDEST_DBU = 100.0
+"""A level beyond is none."""
 
 MINIMUM_S = 0.5
 """Of either part of audio without a recording of the pedal."""
@@ -63,7 +67,7 @@ class ConversionSource:
         calibration: (T,) float32 dry audio for activation ranges.
         calibration_wet: (T,) float32, the pedal's recording of it; None where there is none.
         take: what files are measured on; never part of ``calibration`` when the run says where validation begins.
-        provenance: digests and versions for the manifest.
+        provenance: digests and versions for the manifest. levels: what an imported file says of its own, for it too.
         grids: of ``w8a8`` and ``tflm16x8``; None: ``calibration`` is played to choose them.
         rounding: a name of ``ROUNDINGS``: how weights are put on their int8 grids.
         rounder: does it; given weights, scales, calibration and validation audio, see ``better_rounded``.
@@ -79,6 +83,7 @@ class ConversionSource:
     grids: SignalGrids | None = None
     rounding: str = "nearest"
     rounder: Rounder = better_rounded
+    levels: dict[str, float] = field(default_factory=dict)
 
     @cached_property
     def channel_rounded(self) -> NetworkWeights:
@@ -120,7 +125,7 @@ def read_source(path: Path, dry: Path | None = None, wet: Path | None = None,
     provenance = {"weights_sha256": weights.digest(), **audio.provenance, **_origin(training)}
     name = run.path.stem if bare else run.path.resolve().name
     return ConversionSource(name, weights, model.process, audio.calibration, audio.take, provenance,
-                            audio.calibration_wet)
+                            audio.calibration_wet, levels=_levels(training))
 
 
 @dataclass(frozen=True)
@@ -215,3 +220,11 @@ def _validation_take(pair: RecordingPair, boundary: int) -> Take:
     warm_up = min(boundary, round(WARM_UP_S * pair.sample_rate_hz))
     return Take(pair.dry.samples[boundary - warm_up :], pair.wet.samples[boundary:], warm_up,
                 f"validation part of {pair.dry.path.name} → {pair.wet.path.name}")
+
+
+def _levels(training: dict[str, Any]) -> dict[str, float]:
+    """Of an imported network: the levels in its metadata. People write these by hand: what is no level is left out."""
+    said = training.get("imported", {}).get("metadata") or {}
+    found = {name: said.get(name.removesuffix("_db") if name == "loudness_db" else name) for name in LEVELS}
+    return {name: float(value) for name, value in found.items()
+            if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LOUDEST_DBU}

@@ -57,6 +57,17 @@ def test_files_of_an_imported_network_are_held_against_the_float_model(run: Path
     assert "float model / pedal" not in page and '"id": "float"' in page
 
 
+def test_the_levels_that_a_capture_states_are_in_its_files_and_what_is_none_is_not(dry: Path, tmp_path: Path,
+                                                                                   cli: Cli) -> None:
+    said = {"input_level_dbu": 18.3, "output_level_dbu": "loud", "loudness": -19}
+    network = {**guitarml_json("LSTM", 4), **said}
+    import_file(write(tmp_path / "amp.json", network), tmp_path / "amp", ImportOptions())
+    out = tmp_path / "pedals"
+    assert cli("convert", tmp_path / "amp", "--out", out, "--dry", dry, "--schemes", "w8", *FAST)[0] == 0
+    manifest = read_manifest(tmp_path / "pedals" / "amp.w8.tflite")
+    assert (manifest.input_level_dbu, manifest.output_level_dbu, manifest.loudness_db) == (18.3, None, -19.0)
+
+
 def test_without_any_audio_the_built_in_guitar_plays_and_that_is_said(
     run: Path, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
