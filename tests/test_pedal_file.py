@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from neuralpedal.contract.errors import SpecError
 from neuralpedal.device.parameters import PARAMETERS
-from neuralpedal.device.pedal_file import PedalFile, PresetSettings
+from neuralpedal.device.pedal_file import AudioSettings, PedalFile, PresetSettings
 from neuralpedal.device.yaml_document import YamlDocument
 
 GOOD = """\
@@ -148,3 +148,14 @@ def test_every_number_and_switch_of_a_preset_is_a_parameter_of_its_own():
             others = [other for other in PARAMETERS.values() if other != parameter and other.is_in(preset)]
             assert all(other.of(changed) == other.of(preset) for other in others)
             assert PresetSettings.model_validate(changed.model_dump()) == changed
+
+def test_the_example_in_the_docs_is_one_that_plays(tmp_path):
+    docs = Path(__file__).parents[1] / "docs"
+    for name in ("models/sd1.w8.tflite", "cabinets/greenback.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    said = read(tmp_path, (docs / "pedal.yaml").read_text(encoding="utf-8")).settings
+    assert [preset.name for preset in said.presets] == ["crunch", "lead", "clean"]
+    page = (docs / "pedal-file.md").read_text(encoding="utf-8")
+    assert [name for name in (*PARAMETERS, *PresetSettings.model_fields, *AudioSettings.model_fields)
+            if f"`{name}`" not in page and f"`audio: {name}`" not in page] == []
