@@ -110,27 +110,17 @@ class Pedalboard:
             }
 
     def memory(self) -> dict[str, Any]:
-        """What plays and every preset as it is now, JSON-able, for :meth:`recall`."""
+        """All that has changed since the board was made, JSON-able, for :meth:`recall`."""
         with self._lock:
-            return {"preset": self.preset.name, "bypassed": self.pedal.bypassed,
-                    "presets": [preset.model_dump() for preset in self.presets]}
+            return {"saved": [preset.model_dump() for preset in self._saved], "state": self.state()}
 
     def recall(self, memory: dict[str, Any]) -> None:
-        """Be as the board was whose :meth:`memory` this is; presets that are not here any more are left out.
-
-        Before the first block. Raises nothing of its own: what does not fit is not recalled.
-        """
+        """Stand as a copy of this board stood whose :meth:`memory` this is. Before the first block."""
         with self._lock:
-            kept = {preset["name"]: preset for preset in memory["presets"]}
-            for voice in self._voices:
-                preset = kept.get(voice.settings.name)
-                if preset and preset["model"] == voice.settings.model:
-                    voice.change(PresetSettings(**preset))
-            names = [preset.name for preset in self.presets]
-            if memory["preset"] in names:
-                self._place = names.index(memory["preset"])
-                self._follow()
-            self.pedal.bypassed = memory["bypassed"]
+            self._saved = [PresetSettings(**preset) for preset in memory["saved"]]
+            for voice, preset in zip(self._voices, self._saved, strict=True):
+                voice.change(preset)
+            self.restore(memory["state"])
 
     def tend(self) -> None:
         """What has to be done beside the music, every tenth of a second or so. Not real-time safe."""

@@ -190,7 +190,8 @@ class Guitarist:
             out[: len(part)] = part
 
     def _listen(self, _frames: int) -> None:
-        if self._begun:
+        # Blocks in real time between two tracks belong to neither.
+        if self._begun and self._freewheels:
             now = self._recorder.last_frame_time - self._begun
             part = self._record[now:][:_frames]
             part[...] = self._in.get_array()[: len(part)]
@@ -198,9 +199,9 @@ class Guitarist:
 
 
 @contextmanager
-def playing(server: JackServer) -> Iterator[Guitarist]:
+def playing(server: JackServer, stuck_s: float = _STUCK_S) -> Iterator[Guitarist]:
     """A guitarist who is plugged in; a server that is stuck after so long is killed, and the test fails."""
-    watchdog = threading.Timer(_STUCK_S, server.kill)
+    watchdog = threading.Timer(stuck_s, server.kill)
     watchdog.daemon = True
     watchdog.start()
     try:
