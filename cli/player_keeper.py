@@ -45,6 +45,7 @@ class PlayerKeeper:
         self._player: PlayerProcess | None = None
         self._memory: dict[str, Any] | None = None
         self._first_sound_s = self._turn_sound_s = 0.0
+        self._early: list[int] = []
         self._stopping, self._sounds, self._crashes = False, False, 0
 
     def play(self) -> None:
@@ -72,8 +73,9 @@ class PlayerKeeper:
     def _take_turn(self, number: int) -> BaseException | None:
         self._sounds = False
         self._player = PlayerProcess(self._play, number, self._left_s(), self._memory)
-        if self._stopping:
-            self._player.send(signal.SIGTERM)
+        # What came between the fork and now, when there was nobody to hand it to.
+        while self._early:
+            self._player.send(self._early.pop(0))
         try:
             return self._player.wait(self._remember)
         finally:
@@ -109,6 +111,8 @@ class PlayerKeeper:
             self._stopping = True
         if self._player:
             self._player.send(number)
+        else:
+            self._early.append(number)
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
