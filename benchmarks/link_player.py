@@ -64,7 +64,7 @@ def measure(scheme: str, layers: int, hidden: int, target: str) -> tuple[float, 
         texts["blob.c"] = ("#include <stddef.h>\n#include <stdint.h>\nextern const uint64_t blob_words[];\n"
                            "extern const size_t blob_bytes;\n"
                            f"const uint64_t blob_words[] = {{{words}}};\nconst size_t blob_bytes = {len(content)};\n")
-        kernels = {"pedal_float.c", "pedal_w8a16.c", "pedal_zero_state.c"}
+        kernels = {"pedal_float.c", "pedal_w8a16.c", "pedal_first_state.c"}
         for name, text in texts.items():
             (project.folder / name).write_text(text, encoding="utf-8")
         units = tuple(name for name in texts if name.endswith(".c") and name not in kernels)

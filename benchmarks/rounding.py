@@ -26,7 +26,7 @@ from neuralpedal.contract.weights import Array, NetworkWeights
 from neuralpedal.convert.calibration_windows import windows_of
 from neuralpedal.convert.rounding import nearest_weights
 from neuralpedal.convert.rounding_choice import better_rounded
-from neuralpedal.convert.sensitivity import play, zero_states
+from neuralpedal.convert.sensitivity import first_states, play
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from captures import read_seed_model
@@ -59,7 +59,7 @@ def measure(weights: NetworkWeights, rounded: NetworkWeights, audio: Array) -> f
     windows, error, energy = windows_of(audio, weights.spec.frame_samples or 1), 0.0, 0.0
     for start in range(0, len(places), _AT_ONCE):
         dry = windows[places[start : start + _AT_ONCE]]
-        wanted, found = (play(network, dry, zero_states(network, len(dry)))[0][:, -1].astype(np.float64)
+        wanted, found = (play(network, dry, first_states(network, len(dry)))[0][:, -1].astype(np.float64)
                          for network in (weights, rounded))
         error += float(np.sum((found - wanted) ** 2))
         energy += float(np.sum(wanted**2))

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from neuralpedal.contract.initial_state import as_lists
 from neuralpedal.contract.manifest import Manifest
 from neuralpedal.device.engine import Block, Engine
 
@@ -19,10 +20,11 @@ class KerasEngine(Engine):
 
     def __init__(self, model: Any, name: str) -> None:
         self._model = model
-        self.manifest = Manifest(name=name, scheme="float32", network=model.spec)
+        state = as_lists(model.network_weights().initial_state)
+        self.manifest = Manifest(name=name, scheme="float32", network=model.spec, initial_state=state)
         self.block_size = model.samples_at_once
         self.description = "keras"
-        self._states = model.zero_states(1)
+        self._states = model.first_states(1)
 
     def process(self, dry: Block, wet: Block) -> None:
         """See Engine. Not real-time safe."""
@@ -31,4 +33,4 @@ class KerasEngine(Engine):
 
     def reset(self) -> None:
         """See Engine."""
-        self._states = self._model.zero_states(1)
+        self._states = self._model.first_states(1)

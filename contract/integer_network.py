@@ -7,7 +7,7 @@ weights alone, whatever audio comes.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from neuralpedal.contract.affine import AffineCode
 from neuralpedal.contract.errors import ModelFileError
 from neuralpedal.contract.fixed_point import Integers, quantize_multiplier, round_half_away
+from neuralpedal.contract.initial_state import InitialState, checked_initial_state
 from neuralpedal.contract.int8_constants import Int8Constants, Int8Matrix
-from neuralpedal.contract.integer_format import HIDDEN_FRACTION_BITS, IntegerFormat, LayerFormat
+from neuralpedal.contract.integer_format import CELL_BITS, HIDDEN_FRACTION_BITS, IntegerFormat, LayerFormat
 from neuralpedal.contract.signal_chain import KERNELS, RECURRENTS, SignalChain, signal_chain
 from neuralpedal.contract.tflite_file import TfliteFile
 
@@ -26,7 +27,7 @@ MULTIPLIER_BITS = 15
 """Of the factors from sums of weight times hidden state to gate format."""
 
 _INT32_LIMIT = 2**31
-_PRODUCT_SHIFT = 16
+_PRODUCT_SHIFT, _HIDDEN_BITS = 16, 16
 _LARGEST_SHIFT = 30
 _LARGEST_HIDDEN = 2**HIDDEN_FRACTION_BITS
 _LARGEST_INPUT = 2**15
@@ -53,6 +54,7 @@ class IntegerLayer:
         input_factors: (4H,) int32 of a layer with one input x: floor(factor · x / 2¹⁶); None for other layers.
         kernel: of a layer that reads a hidden state; None for the first.
         recurrent: of the layer's own hidden state. bias: (4H,) int32 in gate format.
+        first_hidden, first_cell: (H,), what the layer begins in, 16 and 31 bits.
     """
 
     format: LayerFormat
@@ -60,6 +62,8 @@ class IntegerLayer:
     kernel: ScaledMatrix | None
     recurrent: ScaledMatrix
     bias: Integers
+    first_hidden: Integers
+    first_cell: Integers
 
     @property
     def hidden_size(self) -> int:
@@ -117,7 +121,9 @@ def read_integer_network(file: TfliteFile) -> IntegerNetwork:
                              "scheme")
     chain, constants = signal_chain(file), Int8Constants(file)
     try:
-        return _derive(constants, chain, manifest.integer_format, manifest.network.skip)
+        network = _derive(constants, chain, manifest.integer_format, manifest.network.skip)
+        state = checked_initial_state(manifest.network, manifest.initial_state)
+        return _begun(network, state) if state else network
     # Which of these a damaged constant raises depends on where it is met; all of it means the same.
     except (ValueError, OverflowError, IndexError, TypeError) as error:
         if isinstance(error, ModelFileError):
@@ -160,7 +166,22 @@ def make_layer(kernel: Int8Matrix, recurrent: Int8Matrix, bias: NDArray[np.float
     peak = int(np.max(np.abs(steps) + input_peaks + _peaks(own)))
     if peak >= _INT32_LIMIT:
         raise ValueError(f"gates reach 2^{math.log2(peak):.1f}, beyond 32 bits")
-    return IntegerLayer(formats, factors, source, own, steps)
+    zeros = np.zeros(hidden_size, np.int64)
+    return IntegerLayer(formats, factors, source, own, steps, zeros, zeros)
+
+
+def _begun(network: IntegerNetwork, state: InitialState) -> IntegerNetwork:
+    """With layers that begin in a state. Whatever it is, it fits the formats: it saturates."""
+    return replace(network, layers=tuple(
+        replace(layer, first_hidden=_saturated(hidden, HIDDEN_FRACTION_BITS, _HIDDEN_BITS),
+                first_cell=_saturated(cell, layer.format.cell_fraction_bits, CELL_BITS))
+        for layer, (hidden, cell) in zip(network.layers, state, strict=True)))
+
+
+def _saturated(values: NDArray[np.float32], fraction_bits: int, bits: int) -> Integers:
+    limit = 1 << (bits - 1)
+    steps = np.clip(values.astype(np.float64) * 2.0**fraction_bits, -limit, limit - 1)
+    return round_half_away(steps).astype(np.int64)
 
 
 def make_head(matrix: Int8Matrix, bias: NDArray[np.float64], formats: IntegerFormat, skip: bool) -> IntegerHead:

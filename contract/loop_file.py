@@ -29,6 +29,8 @@ def check_loop(file: TfliteFile) -> Mapping[str, int]:
     spec = manifest.network
     if manifest.scheme not in SCHEMES:
         raise foreign(file, f"scheme {manifest.scheme} with a {spec.label}, which has {' and '.join(SCHEMES)} alone")
+    if manifest.initial_state is not None:
+        raise foreign(file, f"a {spec.label} with an initial state, which such files do not have")
     plans, graphs = loop_plans(spec), (file, *file.called)
     if len(graphs) != len(plans):
         raise foreign(file, f"{len(graphs)} graphs; wanted {len(plans)} for {spec.label}")

@@ -10,14 +10,16 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from neuralpedal.contract.audio_code import CoarseFine
-from neuralpedal.contract.errors import ModelFileError
+from neuralpedal.contract.errors import ModelFileError, PedalError
+from neuralpedal.contract.initial_state import Lists, checked_initial_state
 from neuralpedal.contract.integer_format import IntegerFormat
 from neuralpedal.contract.spec import NetworkSpec, explain_validation
 
-FORMAT_VERSION = 2
-"""The newest that is read. Files carry the lowest that covers what they hold: 2 with ``audio_code``, else 1."""
+FORMAT_VERSION = 3
+"""The newest that is read. Files carry the lowest that covers what they hold: 3 with ``initial_state``, 2 with
+``audio_code``, else 1."""
 
-_PLAIN_AUDIO = 1
+_PLAIN, _WITH_AUDIO_CODE, _WITH_INITIAL_STATE = 1, 2, 3
 METADATA_NAME = "neuralpedal_manifest"
 """Name of the metadata entry whose buffer holds the JSON (UTF-8)."""
 
@@ -45,6 +47,8 @@ class Manifest(BaseModel):
             file's own graph through LiteRT (w8a16, tflm16x8: through the integer reference); None when not measured.
         integer_format: how a ``w8a16`` file plays in integers; None for all others.
         audio_code: how audio lies in the int8 channels of a ``w8a8`` file that has two; None for all others.
+        initial_state: what a player puts the layers' states to before the first sample, as real numbers: per layer the
+            hidden state, then an LSTM's cell; None for zero state.
         input_level_dbu, output_level_dbu: level of a sine whose peaks are full scale at the pedal's input and output,
             when it was recorded; loudness_db: of what it plays. As a foreign file says; None where nobody does.
         provenance: digests of what it was made from (``weights_sha256``, ``dry_sha256``, ``wet_sha256``) and
@@ -53,7 +57,7 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    format_version: int = _PLAIN_AUDIO
+    format_version: int = _PLAIN
     name: str = Field(min_length=1, max_length=200)
     scheme: str
     network: NetworkSpec
@@ -63,6 +67,7 @@ class Manifest(BaseModel):
     esr_float: float | None = None
     integer_format: IntegerFormat | None = None
     audio_code: CoarseFine | None = None
+    initial_state: Lists | None = None
     input_level_dbu: float | None = Field(default=None, ge=-100.0, le=100.0)
     output_level_dbu: float | None = Field(default=None, ge=-100.0, le=100.0)
     loudness_db: float | None = Field(default=None, ge=-200.0, le=100.0)
@@ -77,11 +82,11 @@ class Manifest(BaseModel):
 def encode_manifest(manifest: Manifest) -> bytes:
     """The manifest as JSON bytes; ``sample_rate_hz`` is repeated at the top for readers that know nothing else."""
     fields: dict[str, Any] = manifest.model_dump(mode="json")
-    for name in ("integer_format", "audio_code", *LEVELS):
+    for name in ("integer_format", "audio_code", "initial_state", *LEVELS):
         if fields[name] is None:
             del fields[name]
-    if manifest.audio_code:
-        fields["format_version"] = FORMAT_VERSION
+    fields["format_version"] = (_WITH_INITIAL_STATE if manifest.initial_state else
+                                _WITH_AUDIO_CODE if manifest.audio_code else _PLAIN)
     fields["network"] = manifest.network.model_dump(mode="json", exclude_none=True)
     fields["sample_rate_hz"] = manifest.sample_rate_hz
     return json.dumps(fields, indent=1, allow_nan=False).encode("utf-8")
@@ -123,4 +128,8 @@ def decode_manifest(data: bytes, source: str) -> Manifest:
     if manifest.audio_code and (manifest.scheme != "w8a8" or manifest.network.kind.has_frame):
         raise ModelFileError(f"{source}: an audio_code in a {manifest.network.label} as {manifest.scheme}; only w8a8 "
                              "files of networks that stream have one; convert the model again")
+    try:
+        checked_initial_state(manifest.network, manifest.initial_state)
+    except PedalError as error:
+        raise ModelFileError(f"{source}: its manifest contradicts itself ({error}); convert the model again") from error
     return manifest

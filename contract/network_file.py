@@ -10,6 +10,7 @@ import numpy as np
 
 from neuralpedal.contract.constants import Constants
 from neuralpedal.contract.errors import ModelFileError
+from neuralpedal.contract.initial_state import checked_initial_state
 from neuralpedal.contract.loop_file import check_loop, read_loop_weights
 from neuralpedal.contract.signal_chain import BIASES, KERNELS, RECURRENTS, signal_chain
 from neuralpedal.contract.tflite_file import TfliteFile
@@ -43,7 +44,8 @@ def _read_fused(file: TfliteFile) -> NetworkWeights:
               for operator in chain.layers]
     head_kernel, head_bias = (constants.array(index) for index in chain.head.inputs[1:])
     try:
-        return NetworkWeights(spec, tuple(map(_layer, layers)), head_kernel.T, head_bias)
+        return NetworkWeights(spec, tuple(map(_layer, layers)), head_kernel.T, head_bias,
+                              checked_initial_state(spec, file.manifest().initial_state))
     # Shapes that cannot be stacked, shapes of another network, weights that are no numbers.
     except ValueError as error:
         raise ModelFileError(f"{file.path}: its tensors contradict its manifest ({error}); convert it again") from error

@@ -40,8 +40,8 @@ class ReferenceNetwork:
         self.reset()
 
     def reset(self) -> None:
-        """Back to zero state."""
-        self.states = self._stack.zero_states(self.lanes)
+        """Back to the state that it began in."""
+        self.states = self._stack.first_states(self.lanes)
 
     def step(self, x: Float) -> Float:
         """One sample of every lane: x (lanes,) to y (lanes,)."""
@@ -84,7 +84,7 @@ class FrameReferenceNetwork:
 
         ``observe`` is given the states after every step, as in :class:`ReferenceNetwork`, one lane per frame.
         """
-        states = self._stack.zero_states(len(frames))
+        states = self._stack.first_states(len(frames))
         for t in range(self._frame):
             states = self._stack.step(frames[:, t], states)
             observe(states)
@@ -110,12 +110,13 @@ class _Stack:
     """Recurrent layers and head, without skip."""
 
     def __init__(self, weights: NetworkWeights) -> None:
+        self._weights = weights
         self._cells = [make_cell(weights.spec.kind, layer) for layer in weights.layers]
         self._head = weights.head_kernel.astype(np.float64)[:, 0]
         self._head_bias = float(weights.head_bias[0])
 
-    def zero_states(self, lanes: int) -> list[State]:
-        return [cell.zero_state(lanes) for cell in self._cells]
+    def first_states(self, lanes: int) -> list[State]:
+        return [tuple(array.astype(np.float64) for array in layer) for layer in self._weights.first_states(lanes)]
 
     def step(self, x: Float, states: list[State]) -> list[State]:
         signal, after = x[:, np.newaxis], []

@@ -24,10 +24,6 @@ class Cell(ABC):
     def __init__(self, weights: RecurrentWeights) -> None:
         self._size = weights.hidden_size
 
-    def zero_state(self, lanes: int) -> State:
-        """Zeros for every array of the state."""
-        return tuple(np.zeros((lanes, self._size)) for _ in range(self.state_arrays))
-
     @abstractmethod
     def step(self, x: Float, state: State) -> State:
         """The state after one sample: x is (lanes, inputs)."""

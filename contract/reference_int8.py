@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from neuralpedal.contract.errors import ModelFileError, SpecError
 from neuralpedal.contract.fixed_point import Integers
+from neuralpedal.contract.initial_state import checked_initial_state
 from neuralpedal.contract.integer_kernels import kernels_of
 from neuralpedal.contract.reference_int8_layers import IntegerAdd, IntegerHead, IntegerLstm, signal_code
 from neuralpedal.contract.signal_chain import signal_chain
@@ -65,8 +66,9 @@ class Int8Network(ABC):
         self.input_code = signal_code(file, file.inputs[0], self._kernels)
         self.output_code = signal_code(file, file.outputs[0], self._kernels)
         self._spec = spec
-        self._layers = [IntegerLstm(file, operator, size, spec.hidden_size, self._kernels)
-                        for operator, size in zip(chain.layers, sizes, strict=True)]
+        state = checked_initial_state(spec, file.manifest().initial_state) or (None,) * spec.num_layers
+        self._layers = [IntegerLstm(file, operator, size, spec.hidden_size, self._kernels, beginning)
+                        for operator, size, beginning in zip(chain.layers, sizes, state, strict=True)]
         self._head = IntegerHead(file, chain.head, spec.hidden_size, self._kernels)
         self._fine_head = (IntegerHead(file, chain.fine_head, spec.hidden_size, self._kernels) if chain.fine_head
                            else None)
@@ -102,7 +104,7 @@ class Int8ReferenceNetwork(Int8Network):
     has_frame = False
 
     def reset(self) -> None:
-        """Back to zero state."""
+        """Back to the state that it began in."""
         for layer in self._layers:
             layer.reset()
 

@@ -23,6 +23,7 @@ from neuralpedal.contract.fixed_point import (
     quantize_multiplier,
     saturate,
 )
+from neuralpedal.contract.initial_state import LayerState
 from neuralpedal.contract.integer_kernels import IntegerKernels
 from neuralpedal.contract.signal_chain import BIASES, KERNELS, RECURRENTS, STATE_C, STATE_H
 from neuralpedal.contract.tflite_file import OperatorView, TensorView, TfliteFile
@@ -38,6 +39,7 @@ class IntegerLstm:
 
     Args:
         inputs, hidden_size: what the manifest says of the layer.
+        beginning: the state that it begins in, from the manifest; None for zero state.
         kernels: whose arithmetic to follow.
 
     Raises:
@@ -45,7 +47,7 @@ class IntegerLstm:
     """
 
     def __init__(self, file: TfliteFile, operator: OperatorView, inputs: int, hidden_size: int,
-                 kernels: IntegerKernels) -> None:
+                 kernels: IntegerKernels, beginning: LayerState | None = None) -> None:
         h = self._size = hidden_size
         self._kernels, self._signal, self._int16 = kernels, _Saturation(kernels.signal), _Saturation(np.int16)
         source = signal_code(file, operator.inputs[0], kernels)
@@ -68,14 +70,19 @@ class IntegerLstm:
         # One table look-up for all gates: sigmoid for i, f and o, tanh for the candidate in the third place.
         self._activations = np.concatenate([kernels.sigmoid(), kernels.tanh(_GATE_INTEGER_BITS)])
         self._first_entry = np.repeat([0, 0, len(kernels.sigmoid()), 0], h) - INT16_MIN
+        cell = AffineCode(2.0 ** (integer_bits - 15), 0, np.int16)
+        hidden_values, cell_values = beginning or (np.zeros(h), np.zeros(h))
+        self._first_hidden = self._hidden.encode(hidden_values).astype(np.float64)
+        self._first_cell = cell.encode(cell_values).astype(np.int64)
         self.reset()
 
     def reset(self, lanes: tuple[int, ...] = ()) -> None:
-        """Zero state (the hidden state's zero point), for one signal or for ``lanes``."""
+        """The state that it begins in (zero is the hidden state's zero point), for one signal or for ``lanes``."""
         n = self._size
-        self.h: NDArray[np.float64] = np.full((*lanes, n), float(self._hidden.zero_point))
+        self.h: NDArray[np.float64] = np.broadcast_to(self._first_hidden, (*lanes, n)).copy()
         # The candidate stands beside the cell as the input gate stands beside the forget gate: one product for both.
         self._candidate_and_cell: Integers = np.zeros((*lanes, 2 * n), dtype=np.int64)
+        self.c[...] = self._first_cell
 
     @property
     def c(self) -> Integers:

@@ -48,7 +48,7 @@ class W8A16ReferenceNetwork:
         self.layers = [W8A16Layer(layer) for layer in network.layers]
 
     def reset(self) -> None:
-        """Back to zero state."""
+        """Back to the state that it began in."""
         for layer in self.layers:
             layer.reset()
 
@@ -81,12 +81,13 @@ class W8A16Layer:
         self.h: Float = np.zeros(h)
         self._multiplicands = np.zeros(2 * h, dtype=np.int64)
         self.c: Integers = self._multiplicands[h:]
+        self.reset()
         self._step = self._make_step()
 
     def reset(self) -> None:
-        """Back to zero state."""
-        self.h = np.zeros_like(self.h)
-        self.c[:] = 0
+        """Back to the state that it began in."""
+        self.h = self._layer.first_hidden.astype(np.float64)
+        self.c[:] = self._layer.first_cell
 
     def process(self, signal: Float) -> Float:
         """(T, inputs) to (T, H), float64 holding int16."""

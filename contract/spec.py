@@ -20,6 +20,7 @@ class Family:
         cell: what a recurrent layer is made of.
         gates: names in column order of the matrices (Keras's).
         bias_rows: 2 where input and state have a bias each, 1 where they share one.
+        state: names of the arrays (H,) that a layer remembers, the hidden state first.
         has_frame: every output sample is the answer to the last ``frame_samples`` inputs, from zero state; the others
             stream, their state carried on from sample to sample.
         graph: how a TFLite file plays a layer: ``fused``, by one operator for the whole sequence (contract/
@@ -31,6 +32,7 @@ class Family:
     bias_rows: int = 1
     has_frame: bool = False
     graph: str = "loop"
+    state: tuple[str, ...] = ("h",)
 
     def bias_shape(self, hidden_size: int) -> tuple[int, ...]:
         """Of a layer's bias in Keras's layout: (gates·H,), or so many rows of that."""
@@ -39,11 +41,12 @@ class Family:
 
 
 FAMILIES = {
-    "lstm": Family("lstm", ("input", "forget", "cell", "output"), graph="fused"),
+    "lstm": Family("lstm", ("input", "forget", "cell", "output"), graph="fused", state=("h", "c")),
     # Keras's default, and PyTorch's: the reset gate acts after the matrix product (reset_after), so biases are two.
     "gru": Family("gru", ("update", "reset", "candidate"), bias_rows=2),
     "rnn": Family("rnn", ("candidate",)),
-    "frame_lstm": Family("lstm", ("input", "forget", "cell", "output"), has_frame=True, graph="fused"),
+    "frame_lstm": Family("lstm", ("input", "forget", "cell", "output"), has_frame=True, graph="fused",
+                         state=("h", "c")),
 }
 """Families by name."""
 

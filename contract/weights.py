@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuralpedal.contract.errors import ModelFileError, SpecError
+from neuralpedal.contract.initial_state import InitialState, LayerState, checked_initial_state
 from neuralpedal.contract.spec import FAMILIES, NetworkSpec
 
 Array = NDArray[np.float32]
@@ -53,12 +54,14 @@ class NetworkWeights:
     Attributes:
         layers: recurrent layers, first to last.
         head_kernel: (H, 1). head_bias: (1,).
+        initial_state: what the network begins in; None for zero state, and never all zero.
     """
 
     spec: NetworkSpec
     layers: tuple[RecurrentWeights, ...]
     head_kernel: Array
     head_bias: Array
+    initial_state: InitialState | None = None
 
     def __post_init__(self) -> None:
         """Check every shape against the spec. Raises SpecError, ModelFileError for NaN."""
@@ -76,6 +79,7 @@ class NetworkWeights:
                 raise SpecError(f"network: {name} has shape {array.shape}, wanted {shape} for {self.spec.label}")
             if not np.all(np.isfinite(array)):
                 raise ModelFileError(f"network: {name} holds NaN or infinity; train again or use an earlier checkpoint")
+        object.__setattr__(self, "initial_state", checked_initial_state(self.spec, self.initial_state))
 
     def arrays(self) -> Iterator[Array]:
         """All arrays in a fixed order (layer by layer: kernel, recurrent kernel, bias; then the head)."""
@@ -83,10 +87,18 @@ class NetworkWeights:
             yield from (layer.kernel, layer.recurrent_kernel, layer.bias)
         yield from (self.head_kernel, self.head_bias)
 
+    def first_states(self, lanes: int) -> list[LayerState]:
+        """The state that ``lanes`` signals begin in, per layer arrays (lanes, H)."""
+        h, kind = self.spec.hidden_size, self.spec.kind
+        if self.initial_state is None:
+            return [tuple(np.zeros((lanes, h), np.float32) for _ in kind.state) for _ in self.layers]
+        return [tuple(np.tile(array, (lanes, 1)) for array in layer) for layer in self.initial_state]
+
     def digest(self) -> str:
-        """SHA-256 over spec and arrays, in hex: equal digests play equally."""
+        """SHA-256 over spec, arrays and initial state, in hex: equal digests play equally."""
         hasher = hashlib.sha256(self.spec.model_dump_json(exclude_none=True).encode())
-        for array in self.arrays():
+        beginning = [array for layer in self.initial_state or () for array in layer]
+        for array in (*self.arrays(), *beginning):
             hasher.update(np.ascontiguousarray(array, dtype="<f4").tobytes())
         return hasher.hexdigest()
 

@@ -86,10 +86,18 @@ def calibrate(weights: NetworkWeights, samples: NDArray[np.float32], lanes: int 
 
 
 def _watch_stream(weights: NetworkWeights, pieces: Float, warm_up_samples: int, watch: "_Watch") -> None:
-    """Play pieces (lanes, T) side by side and note what comes after the warm-up."""
+    """Play pieces (lanes, T) side by side and note what comes after the warm-up.
+
+    A network that begins in a state of its own is watched from there on, in the silence before the first piece too.
+    """
     network = ReferenceNetwork(weights, lanes=pieces.shape[0])
+    if weights.initial_state is not None:
+        watch.note_states(network.states)
     for t in range(pieces.shape[1]):
         y = network.step(pieces[:, t])
+        if t < warm_up_samples and weights.initial_state is not None:
+            watch.note_answer(pieces[:1, t], y[:1], weights.spec.skip)
+            watch.note_states([tuple(array[:1] for array in state) for state in network.states])
         if t >= warm_up_samples:
             watch.note_answer(pieces[:, t], y, weights.spec.skip)
             watch.note_states(network.states)

@@ -15,8 +15,11 @@ import numpy as np
 
 from neuralpedal.contract.atomic import make_folder, replacing, write_json
 from neuralpedal.contract.errors import ConversionError
+from neuralpedal.contract.integer_kernels import TFLM16X8
+from neuralpedal.contract.integer_network import SCHEME as W8A16
 from neuralpedal.contract.manifest import Manifest
 from neuralpedal.contract.metrics import esr
+from neuralpedal.contract.weights import NetworkWeights
 from neuralpedal.convert.error_budget import ErrorBudgets
 from neuralpedal.convert.recommendation import DEFAULT_BUDGET, recommend
 from neuralpedal.convert.schemes import PreparedScheme, check_schemes, prepare_scheme
@@ -26,6 +29,7 @@ from neuralpedal.convert.tuning import Tuner, check_teacher, check_tunable, less
 REPORT_NAME = "report.json"
 _CHECK_SAMPLES = 4096
 _SUSPECT_ESR_FLOAT = 0.1
+_NARROW_STATES = (W8A16, TFLM16X8)
 
 
 class Player(Protocol):
@@ -128,10 +132,13 @@ def _write_scheme(source: ConversionSource, prepared: PreparedScheme, float_wet:
         if not np.array_equal(player.wet(temporary, take.dry[:_CHECK_SAMPLES]), output[:_CHECK_SAMPLES]):
             raise ConversionError(f"{path}: does not play twice alike; this is a bug, please report it")
     told(f"{scheme}: timing blocks")
-    times = player.times(path)
+    times, warnings = player.times(path), []
+    if scheme in _NARROW_STATES and _begins_beyond(source.weights):
+        warnings.append(f"{scheme} holds hidden states up to ±1, and this network begins beyond: it starts otherwise "
+                        "than the float model")
     row: dict[str, Any] = {"file": path.name, "size_bytes": path.stat().st_size, "esr_wet": esr_wet,
                            "esr_float": esr_float, **times,
-                           "warnings": _warnings(scheme, esr_float, times["real_time_factor"])}
+                           "warnings": [*warnings, *_warnings(scheme, esr_float, times["real_time_factor"])]}
     return SchemeResult(scheme, path, row, wet)
 
 
@@ -156,6 +163,10 @@ def _write_tuned(source: ConversionSource, prepared: PreparedScheme, untuned: Sc
            "esr_wet_post_training": untuned.row["esr_wet"],
            "finetuned": {"minutes": tuner.minutes, "teacher": tuner.teacher, **tried, "kept": kept}}
     return prepared, replace(result, path=untuned.path, row=row)
+
+
+def _begins_beyond(weights: NetworkWeights) -> bool:
+    return any(np.max(np.abs(layer[0])) > 1.0 for layer in weights.initial_state or ())
 
 
 def _warnings(scheme: str, esr_float: float, real_time_factor: float | None) -> list[str]:

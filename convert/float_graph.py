@@ -13,11 +13,12 @@ from collections.abc import Callable
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from neuralpedal.contract.manifest import METADATA_NAME, Manifest, encode_manifest
+from neuralpedal.contract.manifest import Manifest
 from neuralpedal.contract.weights import GATES, NetworkWeights, RecurrentWeights
 from neuralpedal.convert.float_matrices import AddMatrix, add_float_matrix, add_int8_matrix
 from neuralpedal.convert.layouts import Layout, add_answer, layout_of
 from neuralpedal.convert.loop_graph import build_loop
+from neuralpedal.convert.self_description import self_description
 from neuralpedal.convert.tflite_writer import NO_TENSOR, TfliteWriter
 
 _KEEP_NUM_DIMS = 5
@@ -45,7 +46,7 @@ def _build_fused(weights: NetworkWeights, manifest: Manifest, add_matrix: AddMat
     signal = _add_head(writer, weights, last, add_matrix)
     if spec.skip:
         signal = _add_skip(writer, layout.add_last_step(writer, dry, "last_dry", 1, np.float32), signal)
-    return writer.finish([dry], [signal], {METADATA_NAME: encode_manifest(manifest)})
+    return writer.finish([dry], [signal], self_description(weights, manifest))
 
 
 def _add_layer(writer: TfliteWriter, layout: Layout, name: str, layer: RecurrentWeights, signal: int,

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 
 from neuralpedal.contract.affine import AffineCode
 from neuralpedal.contract.integer_kernels import MAX_CELL_INTEGER_BITS
-from neuralpedal.contract.manifest import METADATA_NAME, Manifest, encode_manifest
+from neuralpedal.contract.manifest import Manifest
 from neuralpedal.contract.weights import GATES, NetworkWeights, RecurrentWeights
 from neuralpedal.convert.calibration import ActivationRanges
 from neuralpedal.convert.float_graph import head_options, lstm_inputs
 from neuralpedal.convert.layouts import Layout, add_answer, layout_of
+from neuralpedal.convert.self_description import self_description
 from neuralpedal.convert.signal_grids import SignalGrids
 from neuralpedal.convert.tflite_writer import Quantization, TfliteWriter
 from neuralpedal.convert.weight_quantization import WIDE_BIAS_LIMIT, quantize_per_matrix, quantize_with_bias
@@ -57,7 +58,7 @@ def build_tflm16x8_on(weights: NetworkWeights, grids: SignalGrids, manifest: Man
     signal = _add_head(writer, weights, (signal, code), grids.head)
     if spec.skip:
         signal = _add_skip(writer, dry, signal, grids.wet)
-    return writer.finish([dry], [signal], {METADATA_NAME: encode_manifest(manifest)})
+    return writer.finish([dry], [signal], self_description(weights, manifest))
 
 
 def audio_grid(peak: float) -> AffineCode:

@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from neuralpedal.contract.affine import AffineCode
 from neuralpedal.contract.audio_code import CHANNELS, CoarseFine
-from neuralpedal.contract.manifest import METADATA_NAME, Manifest, encode_manifest
+from neuralpedal.contract.manifest import Manifest
 from neuralpedal.contract.weights import GATES, NetworkWeights, RecurrentWeights
 from neuralpedal.convert.calibration import ActivationRanges
 from neuralpedal.convert.float_graph import head_options, lstm_inputs
 from neuralpedal.convert.layouts import Layout, add_answer, layout_of
+from neuralpedal.convert.self_description import self_description
 from neuralpedal.convert.signal_grids import SignalGrids, choose_grids
 from neuralpedal.convert.tflite_writer import Quantization, TfliteWriter
 from neuralpedal.convert.weight_quantization import quantize_per_matrix, quantize_with_bias
@@ -58,11 +59,11 @@ def build_w8a8_on(weights: NetworkWeights, grids: SignalGrids, manifest: Manifes
     if grids.fine_head and grids.ratio:
         heads = _add_heads(writer, weights, last, {"head": grids.head, "fine_head": grids.fine_head})
         manifest = manifest.model_copy(update={"audio_code": CoarseFine(ratio=grids.ratio)})
-        return writer.finish([dry.index], [head.index for head in heads], {METADATA_NAME: encode_manifest(manifest)})
+        return writer.finish([dry.index], [head.index for head in heads], self_description(weights, manifest))
     signal = _add_heads(writer, weights, last, {"head": grids.head})[0]
     if spec.skip:
         signal = _add_skip(writer, _add_last_step(writer, layout, dry, "last_dry", 1), signal, grids.wet)
-    return writer.finish([dry.index], [signal.index], {METADATA_NAME: encode_manifest(manifest)})
+    return writer.finish([dry.index], [signal.index], self_description(weights, manifest))
 
 
 def _add_layer(writer: TfliteWriter, layout: Layout, name: str, layer: RecurrentWeights, signal: _Signal,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from neuralpedal.contract.errors import SpecError
 from neuralpedal.contract.loop_plan import FREE, HEAD_BIAS, HEAD_KERNEL, GraphPlan, Step, loop_plans, weight_name
 from neuralpedal.contract.manifest import METADATA_NAME, Manifest, encode_manifest
 from neuralpedal.contract.weights import Array, NetworkWeights
@@ -28,7 +29,13 @@ _VERSIONS = {"FULLY_CONNECTED": 5}
 
 
 def build_loop(weights: NetworkWeights, manifest: Manifest, add_matrix: AddMatrix) -> bytes:
-    """The file of a network; its matrices as ``add_matrix`` has them."""
+    """The file of a network; its matrices as ``add_matrix`` has them.
+
+    Raises:
+        SpecError: a network that begins in a state of its own, which such files have no place for.
+    """
+    if weights.initial_state is not None:
+        raise SpecError(f"{weights.spec.label}: begins in a state of its own; files of this family begin in zero state")
     plans, arrays = loop_plans(weights.spec), dict(_arrays(weights))
     writer = TfliteWriter(f"neuralpedal {weights.spec.label} {manifest.scheme}")
     graphs: list[GraphWriter] = [writer, *map(writer.called, ("goes_on", "sample"))]

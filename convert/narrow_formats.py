@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuralpedal.contract.arithmetic import Arithmetic, LayerArithmetic
+from neuralpedal.contract.initial_state import LayerState
 from neuralpedal.contract.integer_kernels import TFLM16X8
 from neuralpedal.contract.integer_network import SCHEME as W8A16
 from neuralpedal.contract.reference_cells import LstmCell, State
@@ -51,7 +52,8 @@ def measure_narrow_formats(weights: NetworkWeights, arithmetic: Arithmetic, exce
     Of a frame network the steps of a whole window count, of a stream those after the warm-up.
     """
     pieces, has_frame = excerpt.pieces, weights.spec.kind.has_frame
-    layers = [_Layer(layer, grids, len(pieces)) for layer, grids in zip(weights.layers, arithmetic.layers, strict=True)]
+    layers = [_Layer(layer, grids, state) for layer, grids, state in
+              zip(weights.layers, arithmetic.layers, weights.first_states(len(pieces)), strict=True)]
     for t in range(pieces.shape[1]):
         signal: Float = pieces[:, t, np.newaxis]
         for layer in layers:
@@ -81,10 +83,10 @@ def remark(scheme: str, found: NarrowFormats, terms: Mapping[str, float], has_fr
 class _Layer:
     """One LSTM layer over all lanes in float64, which counts."""
 
-    def __init__(self, weights: RecurrentWeights, grids: LayerArithmetic, lanes: int) -> None:
+    def __init__(self, weights: RecurrentWeights, grids: LayerArithmetic, beginning: LayerState) -> None:
         self._weights, self._grids = weights, grids
         self._cell = LstmCell(weights)
-        self._state: State = self._cell.zero_state(lanes)
+        self._state: State = tuple(array.astype(np.float64) for array in beginning)
         size = weights.hidden_size
         self._count = 0
         self._gates = np.zeros(4 * size)

@@ -4,6 +4,8 @@ Written from the formats that the builders use, before any file exists: fine-tun
 simulates it. A scheme's line here and its builder must be changed together; tests compare simulation and file.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -90,7 +92,7 @@ def channel_weights(weights: NetworkWeights) -> NetworkWeights:
     """What a ``w8`` file holds of ``weights``."""
     layers = tuple(RecurrentWeights(_per_channel(layer.kernel), _per_channel(layer.recurrent_kernel), layer.bias)
                    for layer in weights.layers)
-    return NetworkWeights(weights.spec, layers, _per_channel(weights.head_kernel), weights.head_bias)
+    return replace(weights, layers=layers, head_kernel=_per_channel(weights.head_kernel))
 
 
 def w8a16_weights(weights: NetworkWeights) -> NetworkWeights:
@@ -99,7 +101,7 @@ def w8a16_weights(weights: NetworkWeights) -> NetworkWeights:
     layers = tuple(RecurrentWeights(_in_multipliers(layer.kernel) if index else layer.kernel,
                                     _in_multipliers(layer.recurrent_kernel), layer.bias)
                    for index, layer in enumerate(held.layers))
-    return NetworkWeights(weights.spec, layers, held.head_kernel, held.head_bias)
+    return replace(held, layers=layers)
 
 
 def _in_multipliers(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -123,7 +125,7 @@ def gate_weights(weights: NetworkWeights, grids: SignalGrids) -> NetworkWeights:
         layers.append(RecurrentWeights(np.concatenate([kernel for kernel, _ in gates], axis=1),
                                        np.concatenate(recurrents, axis=1), np.concatenate([bias for _, bias in gates])))
     head_kernel, head_bias = _biased(weights.head_kernel, weights.head_bias, sources[-1])
-    return NetworkWeights(weights.spec, tuple(layers), head_kernel, head_bias)
+    return replace(weights, layers=tuple(layers), head_kernel=head_kernel, head_bias=head_bias)
 
 
 def _biased(kernel: NDArray[np.float32], bias: NDArray[np.float32],

@@ -54,7 +54,7 @@ def unflatten(flat: NDArray[np.float64], like: NetworkWeights) -> NetworkWeights
         arrays.append(flat[start : start + array.size].reshape(array.shape).astype(np.float32))
         start += array.size
     layers = tuple(RecurrentWeights(*arrays[3 * k : 3 * k + 3]) for k in range(len(like.layers)))
-    return NetworkWeights(like.spec, layers, arrays[-2], arrays[-1])
+    return NetworkWeights(like.spec, layers, arrays[-2], arrays[-1], like.initial_state)
 
 
 def excerpts(weights: NetworkWeights, audio: Array, vectors: int, seed: int) -> Iterator[Excerpt]:
@@ -68,25 +68,23 @@ def excerpts(weights: NetworkWeights, audio: Array, vectors: int, seed: int) -> 
         windows = windows_of(audio, weights.spec.frame_samples)
         for start in range(0, vectors, _WINDOWS_AT_ONCE):
             dry = windows[rng.integers(0, len(windows), min(_WINDOWS_AT_ONCE, vectors - start))]
-            yield Excerpt(dry.astype(np.float32), zero_states(weights, len(dry)), slice(dry.shape[1] - 1, None))
+            yield Excerpt(dry.astype(np.float32), first_states(weights, len(dry)), slice(dry.shape[1] - 1, None))
         return
     starts = rng.integers(0, len(audio), min(_LANES, vectors))[:, np.newaxis]
 
     def cut(begin: int, length: int) -> Array:
         return np.take(audio, starts + np.arange(begin, begin + length), mode="wrap").astype(np.float32)
 
-    _, states, _ = play(weights, cut(-WARM_UP_SAMPLES, WARM_UP_SAMPLES), zero_states(weights, len(starts)))
+    _, states, _ = play(weights, cut(-WARM_UP_SAMPLES, WARM_UP_SAMPLES), first_states(weights, len(starts)))
     for stretch in range(-(-vectors // len(starts))):
         dry = cut(stretch * STRETCH_SAMPLES, STRETCH_SAMPLES)
         yield Excerpt(dry, states, slice(0, None))
         _, states, _ = play(weights, dry, states)
 
 
-def zero_states(weights: NetworkWeights, lanes: int) -> States:
-    """Where every stream begins."""
-    cell = CELLS[weights.spec.kind.cell]
-    zeros = np.zeros((lanes, weights.spec.hidden_size), np.float32)
-    return [(zeros,) * cell.state_arrays for _ in weights.layers]
+def first_states(weights: NetworkWeights, lanes: int) -> States:
+    """Where every stream begins: zero, but for a network with a state of its own."""
+    return list(weights.first_states(lanes))
 
 
 def play(weights: NetworkWeights, dry: Array, states: States, taped: bool = False) -> tuple[Array, States, list[Tape]]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from neuralpedal.contract.arithmetic import Arithmetic, CompandedGrid, Grid, LayerArithmetic
 from neuralpedal.contract.errors import SpecError
+from neuralpedal.contract.initial_state import LayerState
 from neuralpedal.contract.reference_cells import make_cell
 from neuralpedal.contract.spec import FAMILIES, Family
 from neuralpedal.contract.weights import NetworkWeights, RecurrentWeights
@@ -86,7 +87,8 @@ def head_signal(weights: NetworkWeights, arithmetic: Arithmetic, excerpt: Excerp
     pieces = excerpt.pieces if arithmetic.input is None else arithmetic.input.snap(excerpt.pieces)
     lanes, steps = pieces.shape
     make = _LAYERS[weights.spec.kind.cell]
-    layers = [make(layer, grids, lanes) for layer, grids in zip(weights.layers, arithmetic.layers, strict=True)]
+    layers = [make(layer, grids, state) for layer, grids, state in
+              zip(weights.layers, arithmetic.layers, weights.first_states(lanes), strict=True)]
     kernel, bias = weights.head_kernel.astype(np.float64)[:, 0], float(weights.head_bias[0])
     answers = np.empty((steps - excerpt.warm_up_samples, lanes))
     columns = np.ascontiguousarray(pieces.T)
@@ -117,17 +119,17 @@ def _snapped(values: Float, grid: Grid | CompandedGrid | None) -> Float:
 
 
 class _Layer(Protocol):
-    """One layer over all lanes, from zero state."""
+    """One layer over all lanes, from where it begins."""
 
     def step(self, signal: Float) -> Float:
         """(lanes, inputs) to the hidden state (lanes, H), which the next step overwrites."""
 
 
 class _LstmLayer:
-    """In arrays of its own."""
+    """From h and c (lanes, H), in arrays of its own."""
 
-    def __init__(self, weights: RecurrentWeights, grids: LayerArithmetic, lanes: int) -> None:
-        h, inputs = weights.hidden_size, len(weights.kernel)
+    def __init__(self, weights: RecurrentWeights, grids: LayerArithmetic, beginning: LayerState) -> None:
+        h, inputs, lanes = weights.hidden_size, len(weights.kernel), len(beginning[0])
         self._size, self._inputs = h, inputs
         self._matrix = np.vstack([weights.kernel, weights.recurrent_kernel]).astype(np.float64)
         self._bias = weights.bias.astype(np.float64)
@@ -135,9 +137,12 @@ class _LstmLayer:
         self._activate_cell = GateActivation(grids.activations, lanes, np.ones(h, dtype=bool))
         self._joined, self._gates = np.zeros((lanes, inputs + h)), np.empty((lanes, 4 * h))
         self._in_shares, self._shares = grids.in_shares, np.empty((lanes, 4 * h))
-        self._cell, self._written = np.zeros((lanes, h)), np.empty((lanes, h))
+        self._cell, self._written = beginning[1].astype(np.float64), np.empty((lanes, h))
         self._hidden = self._joined[:, inputs:]
+        self._hidden[...] = beginning[0]
         self._snap_gates, self._snap_cell, self._snap_hidden = map(_snapper, (grids.gates, grids.cell, grids.hidden))
+        self._snap_cell(self._cell)
+        self._snap_hidden(self._hidden)
 
     def step(self, signal: Float) -> Float:
         """See :class:`_Layer`."""
@@ -180,11 +185,12 @@ class _FloatLayer:
         family: with the cell.
     """
 
-    def __init__(self, family: Family, weights: RecurrentWeights, grids: LayerArithmetic, lanes: int) -> None:
+    def __init__(self, family: Family, weights: RecurrentWeights, grids: LayerArithmetic,
+                 beginning: LayerState) -> None:
         if grids != LayerArithmetic():
             raise SpecError(f"{family.cell}: has no integer arithmetic to simulate")
         self._cell = make_cell(family, weights)
-        self._state = self._cell.zero_state(lanes)
+        self._state = tuple(array.astype(np.float64) for array in beginning)
 
     def step(self, signal: Float) -> Float:
         """See :class:`_Layer`."""
@@ -192,7 +198,7 @@ class _FloatLayer:
         return self._state[0]
 
 
-_LAYERS: dict[str, Callable[[RecurrentWeights, LayerArithmetic, int], _Layer]] = {
+_LAYERS: dict[str, Callable[[RecurrentWeights, LayerArithmetic, LayerState], _Layer]] = {
     "lstm": _LstmLayer, "gru": partial(_FloatLayer, FAMILIES["gru"]), "rnn": partial(_FloatLayer, FAMILIES["rnn"]),
 }
 """By cell."""

@@ -46,10 +46,16 @@ class Engine(ABC):
         return self.manifest.sample_rate_hz
 
     def prewarm(self, seconds: float = 0.5) -> None:
-        """Play silence until start-up transients of the state are over. Not real-time safe."""
+        """Play silence until start-up transients of the state are over. Not real-time safe.
+
+        A file that brings its own initial state begins in exactly that one, where whoever made it wants it to begin:
+        then the silence only warms caches, and a reset follows.
+        """
         silence, wet = np.zeros(self.block_size, np.float32), np.empty(self.block_size, np.float32)
         for _ in range(max(1, round(seconds * self.sample_rate_hz / self.block_size))):
             self.process(silence, wet)
+        if self.manifest.initial_state is not None:
+            self.reset()
 
 
 def open_engine(path: Path, engine: str = "litert", block_size: int = 64, **options: Any) -> Engine:

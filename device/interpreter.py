@@ -130,12 +130,15 @@ class StreamingInterpreter(PreparedInterpreter):
 
     Args:
         input_index: the input tensor. channels: its last axis. Others: see :class:`PreparedInterpreter`.
+        beginning: what its variables hold before the first sample, by tensor index; zero where it says nothing.
     """
 
     def __init__(self, path: Path, input_index: int, block_size: int, package: str | None = None,
-                 channels: int = 1, graph: str = "fused") -> None:
+                 channels: int = 1, graph: str = "fused", beginning: Mapping[int, np.ndarray] | None = None) -> None:
         super().__init__(path, {input_index: (1, block_size, channels)}, package, graph=graph)
         self._channel = 0 if channels == 1 else slice(None)
+        self._beginning = dict(beginning or {})
+        self._begin()
 
     @property
     def input(self) -> np.ndarray:
@@ -159,5 +162,10 @@ class StreamingInterpreter(PreparedInterpreter):
         self._interpreter.invoke()
 
     def reset(self) -> None:
-        """Back to zero state."""
+        """Back to the state that it began in."""
         self._interpreter.reset_all_variables()
+        self._begin()
+
+    def _begin(self) -> None:
+        for index, values in self._beginning.items():
+            self._interpreter.set_tensor(index, values)

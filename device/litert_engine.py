@@ -10,6 +10,7 @@ from neuralpedal.contract.errors import ModelFileError
 from neuralpedal.contract.gain import linear_gain
 from neuralpedal.contract.integer_kernels import TFLM16X8
 from neuralpedal.contract.network_file import check_graph
+from neuralpedal.contract.state_tensors import first_tensors
 from neuralpedal.contract.tflite_file import TfliteFile, read_tflite
 from neuralpedal.device.engine import Block, Engine
 from neuralpedal.device.interpreter import PreparedInterpreter, StreamingInterpreter
@@ -54,7 +55,7 @@ class LiteRTEngine(Engine):
             return WindowInterpreter(file, code, self.block_size, package)
         channels = self._border.channels if self._border else 1
         return StreamingInterpreter(file.path, file.inputs[0], self.block_size, package, channels,
-                                    self.manifest.network.kind.graph)
+                                    self.manifest.network.kind.graph, first_tensors(file))
 
     def process(self, dry: Block, wet: Block) -> None:
         """One block. Real-time safe but for the interpreter wrapper's own small objects."""

@@ -100,8 +100,9 @@ def model_header(file: TfliteFile, code: GeneratedCode, request: CodeRequest) ->
         define("HIDDEN_PADDED", padded(spec.hidden_size)),
         define("SKIP", int(spec.skip)), "",
         define("STATE_BYTES", code.state_bytes, "RAM of one pedal_state"),
-        define("TABLE_BYTES", code.table_bytes, "constants, in flash"),
+        define("TABLE_BYTES", code.constant_bytes, "constants, in flash"),
         define("STACK_BYTES", STACK_BYTES, "more than pedal_process needs on any target"), "",
+        *([define("INITIAL_STATE", 1, "pedal_init and pedal_reset copy it")] if code.initial_state else []),
         *code.defines, "", "#endif", "",
     ]
     return "\n".join(lines)
@@ -113,7 +114,8 @@ STACK_BYTES = 512
 
 def model_source(code: GeneratedCode, request: CodeRequest) -> str:
     """pedal_model.c."""
-    return "\n".join([*_banner(request), f'#include "{code.tables_header}"', "", "\n\n".join(code.tables), ""])
+    definitions = filter(None, (*code.tables, code.initial_state))
+    return "\n".join([*_banner(request), f'#include "{code.tables_header}"', "", "\n\n".join(definitions), ""])
 
 
 def _banner(request: CodeRequest) -> list[str]:

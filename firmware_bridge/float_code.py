@@ -15,9 +15,10 @@ from neuralpedal.contract.tflite_file import TfliteFile
 from neuralpedal.contract.weights import NetworkWeights
 from neuralpedal.firmware_bridge.c_text import array, define, float_literal
 from neuralpedal.firmware_bridge.generated_code import GeneratedCode, padded
+from neuralpedal.firmware_bridge.initial_state_code import initial_state_table
 from neuralpedal.firmware_bridge.weight_layout import unit_groups
 
-RUNTIME_FILES = ("pedal_activations.h", "pedal_float.c", "pedal_float.h", "pedal_zero_state.c")
+RUNTIME_FILES = ("pedal_activations.h", "pedal_float.c", "pedal_float.h", "pedal_first_state.c")
 
 
 def float_code(file: TfliteFile) -> GeneratedCode:
@@ -33,7 +34,14 @@ def float_code(file: TfliteFile) -> GeneratedCode:
     return GeneratedCode(
         arithmetic="FLOAT", defines=defines, tables=tuple(_tables(weights)), tables_header="pedal_float.h",
         runtime_files=RUNTIME_FILES, state_bytes=4 * (spec.num_layers * (size + padded(size)) + padded(size)),
-        table_bytes=4 * (spec.num_parameters - 1))
+        table_bytes=4 * (spec.num_parameters - 1), initial_state=_initial_state(weights))
+
+
+def _initial_state(weights: NetworkWeights) -> str:
+    if weights.initial_state is None:
+        return ""
+    return initial_state_table([{"cell": map(float_literal, cell), "hidden": map(float_literal, hidden)}
+                                for hidden, cell in weights.initial_state])
 
 
 def _tables(weights: NetworkWeights) -> Iterator[str]:

@@ -15,7 +15,7 @@ from neuralpedal.firmware_bridge.generated_code import GeneratedCode
 from neuralpedal.firmware_bridge.vector_code import GATE_FACTORS
 from neuralpedal.firmware_bridge.vector_kernel import VectorKernel
 
-RUNTIME_FILES = ("pedal_frames.c", "pedal_frames.h", "pedal_gate_lanes.h", "pedal_lanes.h", "pedal_zero_state.c")
+RUNTIME_FILES = ("pedal_frames.c", "pedal_frames.h", "pedal_gate_lanes.h", "pedal_lanes.h", "pedal_first_state.c")
 
 
 def frame_code(file: TfliteFile, kernel: VectorKernel) -> GeneratedCode:

@@ -16,6 +16,7 @@ class GeneratedCode:
         tables_header: the runtime's header that declares the tables.
         runtime_files: names of the runtime's files that the model needs.
         state_bytes: sizeof(pedal_state). table_bytes: of the constants.
+        initial_state: definition of the state that the model begins in; empty for zero state.
     """
 
     arithmetic: str
@@ -25,6 +26,12 @@ class GeneratedCode:
     runtime_files: tuple[str, ...]
     state_bytes: int
     table_bytes: int
+    initial_state: str = ""
+
+    @property
+    def constant_bytes(self) -> int:
+        """Of everything that lies in flash besides instructions."""
+        return self.table_bytes + (self.state_bytes if self.initial_state else 0)
 
 
 def padded(hidden_size: int) -> int:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from neuralpedal.contract.integer_network import SCHEME as W8A16
 from neuralpedal.contract.metrics import esr
 from neuralpedal.contract.native_library import LIBRARY_FILE
+from neuralpedal.contract.network_file import read_weights
 from neuralpedal.contract.tflite_file import TfliteFile
 from neuralpedal.firmware_bridge.c_sources import c_sources
 from neuralpedal.firmware_bridge.code_generation import FLOAT_SCHEMES, CodeRequest
@@ -22,6 +23,7 @@ from neuralpedal.firmware_bridge.compiler import run_compiler
 from neuralpedal.firmware_bridge.generated_code import GeneratedCode
 from neuralpedal.firmware_bridge.loaded_pedal import LoadedPedal, play_library
 from neuralpedal.firmware_bridge.toolchain import Toolchain
+from neuralpedal.firmware_bridge.vector_code import holds_beginning
 from neuralpedal.firmware_bridge.vector_kernel import VectorKernel
 
 LARGEST_ESR = 1e-6
@@ -54,7 +56,15 @@ class Trial:
 
 
 def vector_kernels(file: TfliteFile, toolchain: Toolchain) -> Sequence[VectorKernel | None]:
-    """Settings worth a try; None: the portable kernel, the only one of most integer schemes."""
+    """Settings worth a try; None: the portable kernel."""
+    kernels = _settings(file, toolchain)
+    if file.manifest().scheme not in FLOAT_SCHEMES or holds_beginning(read_weights(file)):
+        return kernels
+    return [kernel for kernel in kernels if kernel is None or not kernel.int16_weights]
+
+
+def _settings(file: TfliteFile, toolchain: Toolchain) -> Sequence[VectorKernel | None]:
+    """All of them, whatever the network begins in; None is the only one of most integer schemes."""
     spec, scheme = file.manifest().network, file.manifest().scheme
     if scheme not in FLOAT_SCHEMES:
         return _integer_kernels(spec.hidden_size, scheme, toolchain)

@@ -18,11 +18,11 @@ PLAYER_FILES = (
 KERNEL_FILES = (
     "pedal.h", "pedal_activations.h", "pedal_audio.h", "pedal_dsp.h", "pedal_float.c", "pedal_float.h",
     "pedal_integer_tables.h", "pedal_w8a16.c", "pedal_w8a16.h", "pedal_w8a16_answer.h",
-    "pedal_zero_state.c",
+    "pedal_first_state.c",
 )
 """What the players include. The kernels themselves are no sources of their own in a player's firmware."""
 
-_KERNELS = ("pedal_float.c", "pedal_w8a16.c", "pedal_zero_state.c")
+_KERNELS = ("pedal_float.c", "pedal_w8a16.c", "pedal_first_state.c")
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ def write_project(model: Path, out: Path, target: str | None = None, io: str | N
     contents = _contents(file, made.texts | program, request, golden_s)
     contents[MODEL_FILE] = model.read_bytes()
     project = Project(out, name, target, io, kernels, hashlib.sha256(contents[MODEL_FILE]).hexdigest(),
-                      metadata.version("neuralpedal"), made.code.state_bytes, made.code.table_bytes,
+                      metadata.version("neuralpedal"), made.code.state_bytes, made.code.constant_bytes,
                       tuple(sorted([*contents, "README.md", PROJECT_FILE])), board)
     contents["README.md"] = project_readme(project, chosen, file.manifest(), request.command).encode()
     contents[PROJECT_FILE] = _encode(project)

@@ -8,11 +8,13 @@ from neuralpedal.contract.fixed_point import Integers
 from neuralpedal.contract.integer_kernels import TFLM16X8
 from neuralpedal.contract.interpolated_activations import sigmoid_nodes
 from neuralpedal.contract.manifest import Manifest
+from neuralpedal.contract.state_tensors import first_tensors
 from neuralpedal.contract.tflite_file import TfliteFile
 from neuralpedal.firmware_bridge.audio_defines import answer_samples, decoding_defines, encoding_defines
 from neuralpedal.firmware_bridge.c_text import array, define, int32_literal
 from neuralpedal.firmware_bridge.coarse_fine_code import coarse_fine_defines, coarse_fine_tables
 from neuralpedal.firmware_bridge.generated_code import GeneratedCode, padded
+from neuralpedal.firmware_bridge.initial_state_code import initial_state_table
 from neuralpedal.firmware_bridge.reciprocal_table import GATE_INTEGER_BITS, lines, reciprocals, steps
 from neuralpedal.firmware_bridge.tflite_constants import (
     Factor,
@@ -57,7 +59,15 @@ def tflite_code(file: TfliteFile, int16_audio: bool, interpreter: str | None) ->
         runtime_files=(*_SHARED_FILES, "pedal_lines.h" if by_lines else "pedal_gemmlowp.h"),
         state_bytes=spec.num_layers * (4 * size + 2 * padded(size)) + 2 * padded(size),
         table_bytes=weights + spec.num_layers * 32 * size + 2 * padded(size) + audio
-        + (512 if by_lines else _RECIPROCAL_BYTES + _FINE_RECIPROCAL_BYTES * len(fine_cells)))
+        + (512 if by_lines else _RECIPROCAL_BYTES + _FINE_RECIPROCAL_BYTES * len(fine_cells)),
+        initial_state=_initial_state(file))
+
+
+def _initial_state(file: TfliteFile) -> str:
+    """What an interpreter's state tensors would hold."""
+    values = [map(str, tensor[0]) for tensor in first_tensors(file).values()]
+    return initial_state_table([{"cell": cell, "hidden": hidden} for hidden, cell in
+                                zip(values[::2], values[1::2], strict=True)]) if values else ""
 
 
 def _defines(network: TfliteNetwork, manifest: Manifest, int16_audio: bool) -> Iterator[str]:

@@ -12,10 +12,11 @@ from neuralpedal.contract.tflite_file import TfliteFile
 from neuralpedal.contract.weights import NetworkWeights
 from neuralpedal.firmware_bridge.c_text import array, define, float_literal
 from neuralpedal.firmware_bridge.generated_code import GeneratedCode
+from neuralpedal.firmware_bridge.initial_state_code import initial_state_table
 from neuralpedal.firmware_bridge.lane_layout import LaneLayout
 from neuralpedal.firmware_bridge.vector_kernel import VectorKernel
 
-RUNTIME_FILES = ("pedal_gate_lanes.h", "pedal_lanes.h", "pedal_vector.c", "pedal_vector.h", "pedal_zero_state.c")
+RUNTIME_FILES = ("pedal_gate_lanes.h", "pedal_lanes.h", "pedal_vector.c", "pedal_vector.h", "pedal_first_state.c")
 _LARGEST_STATE, _LARGEST_WEIGHT, _LARGEST_SUM = 32_767, 32_767, 65_500
 GATE_FACTORS = np.array([0.5, 1.0 / np.log(2.0), 1.0, 0.5])
 """By gate, in Keras's order: what the kernel wants rows multiplied with."""
@@ -43,7 +44,22 @@ def vector_code(file: TfliteFile, kernel: VectorKernel) -> GeneratedCode:
         arithmetic="FLOAT", defines=defines, tables=tuple(_tables(weights, layout)), tables_header="pedal_vector.h",
         runtime_files=RUNTIME_FILES, state_bytes=spec.num_layers * (4 + weight_bytes) * layout.units,
         table_bytes=(matrices * 4 * layout.units**2 * weight_bytes + steps
-                     + (4 * (spec.num_layers + 1) + 1) * 4 * layout.units))
+                     + (4 * (spec.num_layers + 1) + 1) * 4 * layout.units),
+        initial_state=_initial_state(weights, kernel))
+
+
+def _initial_state(weights: NetworkWeights, kernel: VectorKernel) -> str:
+    """Units that fill up a vector begin in zero. States of 16 bits must lie within ±1: see ``holds_beginning``."""
+    if weights.initial_state is None:
+        return ""
+    return initial_state_table([
+        {"cell": map(float_literal, cell), "hidden": map(str, np.rint(hidden * _LARGEST_STATE).astype(np.int64))
+         if kernel.int16_weights else map(float_literal, hidden)} for hidden, cell in weights.initial_state])
+
+
+def holds_beginning(weights: NetworkWeights) -> bool:
+    """Whether states of 16 bits hold the hidden state that a network begins in."""
+    return all(np.max(np.abs(hidden)) <= 1.0 for hidden, _ in weights.initial_state or ())
 
 
 def _tables(weights: NetworkWeights, layout: LaneLayout) -> Iterator[str]:

@@ -12,10 +12,11 @@ from neuralpedal.contract.tflite_file import TfliteFile
 from neuralpedal.firmware_bridge.audio_defines import decoding_defines, encoding_defines
 from neuralpedal.firmware_bridge.c_text import array, define, int32_literal
 from neuralpedal.firmware_bridge.generated_code import GeneratedCode, padded
+from neuralpedal.firmware_bridge.initial_state_code import initial_state_table
 from neuralpedal.firmware_bridge.weight_layout import interleave, unit_groups, unit_order
 
 RUNTIME_FILES = ("pedal_integer_tables.h", "pedal_w8a16.c", "pedal_w8a16.h", "pedal_w8a16_answer.h",
-                 "pedal_zero_state.c")
+                 "pedal_first_state.c")
 
 
 def w8a16_code(file: TfliteFile, int16_audio: bool) -> GeneratedCode:
@@ -33,7 +34,16 @@ def w8a16_code(file: TfliteFile, int16_audio: bool) -> GeneratedCode:
         arithmetic="W8A16", defines=defines, tables=tuple(_tables(network)), tables_header="pedal_w8a16.h",
         runtime_files=RUNTIME_FILES,
         state_bytes=len(network.layers) * (4 * size + 2 * padded(size)) + 2 * padded(size),
-        table_bytes=weights * 8 * size * padded(size) + len(network.layers) * 48 * size + 2 * padded(size) + 4 * 1025)
+        table_bytes=weights * 8 * size * padded(size) + len(network.layers) * 48 * size + 2 * padded(size) + 4 * 1025,
+        initial_state=w8a16_initial_state(network))
+
+
+def w8a16_initial_state(network: IntegerNetwork) -> str:
+    """What the layers begin in, for either kernel; empty for zero state."""
+    if not any(np.any(values) for layer in network.layers for values in (layer.first_hidden, layer.first_cell)):
+        return ""
+    return initial_state_table([{"cell": map(str, layer.first_cell), "hidden": map(str, layer.first_hidden)}
+                                for layer in network.layers])
 
 
 def w8a16_defines(network: IntegerNetwork, manifest: Manifest, int16_audio: bool) -> tuple[str, ...]:

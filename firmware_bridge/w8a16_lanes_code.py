@@ -11,10 +11,10 @@ from neuralpedal.firmware_bridge.c_text import array, define, int32_literal
 from neuralpedal.firmware_bridge.generated_code import GeneratedCode
 from neuralpedal.firmware_bridge.lane_layout import LaneLayout
 from neuralpedal.firmware_bridge.vector_kernel import VectorKernel
-from neuralpedal.firmware_bridge.w8a16_code import sigmoid_array, w8a16_defines
+from neuralpedal.firmware_bridge.w8a16_code import sigmoid_array, w8a16_defines, w8a16_initial_state
 
 RUNTIME_FILES = ("pedal_integer_lanes.h", "pedal_lanes.h", "pedal_w8a16_answer.h", "pedal_w8a16_lanes.c",
-                 "pedal_w8a16_lanes.h", "pedal_zero_state.c")
+                 "pedal_w8a16_lanes.h", "pedal_first_state.c")
 
 
 def w8a16_lanes_code(file: TfliteFile, int16_audio: bool, kernel: VectorKernel) -> GeneratedCode:
@@ -30,7 +30,8 @@ def w8a16_lanes_code(file: TfliteFile, int16_audio: bool, kernel: VectorKernel) 
     return GeneratedCode(
         arithmetic="W8A16", defines=defines, tables=tuple(_tables(network, layout)),
         tables_header="pedal_w8a16_lanes.h", runtime_files=RUNTIME_FILES, state_bytes=layers * 6 * layout.units,
-        table_bytes=(matrices * rows * (2 * layout.units + 8) + (layers + 1) * 4 * rows + 2 * layout.units + 4 * 1025))
+        table_bytes=(matrices * rows * (2 * layout.units + 8) + (layers + 1) * 4 * rows + 2 * layout.units + 4 * 1025),
+        initial_state=w8a16_initial_state(network))
 
 
 def _tables(network: IntegerNetwork, layout: LaneLayout) -> Iterator[str]:

@@ -23,7 +23,7 @@ def read_guitarml(path: Path) -> NetworkWeights:
 
 
 def read_nam_lstm(path: Path) -> NetworkWeights:
-    """A NAM file of one layer; its initial state is left out, because ours is zero."""
+    """A NAM file of one layer; its initial state is left out: tests of kernels begin in zero state."""
     content = json.loads(path.read_text())
     h, flat = content["config"]["hidden_size"], _float32(content["weights"])
     matrix, bias = flat[: 4 * h * (1 + h)].reshape(4 * h, 1 + h), flat[4 * h * (1 + h) :][: 4 * h]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from beginnings import begun
 from neuralpedal.contract.fixed_point import round_half_away
 from neuralpedal.contract.manifest import Manifest
 from neuralpedal.contract.spec import NetworkSpec
@@ -40,7 +41,7 @@ def need(*programs: str) -> None:
 
 @dataclass(frozen=True)
 class Wanted:
-    """A random pedal. ``scheme`` may be ``coarse-fine`` for a w8a8 file with two channels."""
+    """A random pedal. ``scheme`` may be ``coarse-fine`` for a w8a8 file with two channels; ``begins``: in a state."""
 
     scheme: str
     hidden_size: int = 8
@@ -50,6 +51,7 @@ class Wanted:
     seed: int = 0
     input_gain_db: float = 0.0
     output_gain_db: float = 0.0
+    begins: bool = False
 
 
 def write_pedal(path: Path, wanted: Wanted, weights: NetworkWeights | None = None) -> TfliteFile:
@@ -57,6 +59,7 @@ def write_pedal(path: Path, wanted: Wanted, weights: NetworkWeights | None = Non
     spec = weights.spec if weights else NetworkSpec(hidden_size=wanted.hidden_size, num_layers=wanted.num_layers,
                                                     skip=wanted.skip)
     weights = weights or random_weights(spec, wanted.seed, wanted.scale)
+    weights = begun(weights, wanted.seed, hidden=1.2, cell=20.0) if wanted.begins else weights
     scheme = "w8a8" if wanted.scheme == "coarse-fine" else wanted.scheme
     manifest = Manifest(name="test", scheme=scheme, network=spec, input_gain_db=wanted.input_gain_db,
                         output_gain_db=wanted.output_gain_db)

@@ -37,15 +37,15 @@ INTEGER_ARITHMETICS = (("w8a16", None), ("w8a8", "litert"), ("w8a8", "tflm"), ("
 
 @settings(deadline=None, max_examples=12)
 @given(st.sampled_from(INTEGER_ARITHMETICS), st.integers(1, 48), st.integers(1, 2), st.booleans(), st.floats(0.05, 4.0),
-       st.integers(0, 999), st.sampled_from(["float", "int16"]), st.sampled_from([0.0, 0.0, 3.7, -11.3]))
+       st.integers(0, 999), st.sampled_from(["float", "int16"]), st.sampled_from([0.0, 0.0, 3.7, -11.3]), st.booleans())
 def test_any_integer_network_in_c_equals_its_reference_in_every_bit(
     tmp_path_factory: pytest.TempPathFactory, arithmetic: tuple[str, str | None], size: int, num_layers: int,
-    skip: bool, scale: float, seed: int, io: str, gain_db: float
+    skip: bool, scale: float, seed: int, io: str, gain_db: float, begins: bool
 ) -> None:
     scheme, kernels = arithmetic
     folder = tmp_path_factory.getbasetemp() / "any"
     model = write_pedal(folder.with_suffix(".tflite"), Wanted(scheme, size, num_layers, skip, scale, seed, gain_db,
-                                                              -gain_db / 2))
+                                                              -gain_db / 2, begins))
     assert compile_pedal(model, folder, io, kernels, flags=("-O0",)).difference(trying_audio(400, seed)) == 0.0
 
 

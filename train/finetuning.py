@@ -10,7 +10,7 @@ Source: Jacob et al. 2018, arXiv:1712.05877 (training in simulated integers).
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
@@ -94,7 +94,8 @@ def finetune(weights: NetworkWeights, arithmetic: Arithmetic, dry: Signal, targe
         if not history.candidates:
             raise
         history.interrupted = True
-    return tuning.best, history
+    # Kernels are trained, not the state that playing begins in.
+    return replace(tuning.best, initial_state=weights.initial_state), history
 
 
 class _Tuning:

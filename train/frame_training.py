@@ -134,7 +134,7 @@ class FrameTraining:
         """A copy of the network as it is."""
         views = [view.copy() for view in self._views()]
         layers = tuple(RecurrentWeights(*views[index : index + 3]) for index in range(0, len(views) - 2, 3))
-        return NetworkWeights(self._model.spec, layers, *views[-2:])
+        return NetworkWeights(self._model.spec, layers, views[-2], views[-1])
 
     def _keep(self, loss: float, seconds: float) -> None:
         self.state.epoch += 1

@@ -79,15 +79,19 @@ typedef struct {
 } pedal_state;
 #endif
 
+#if defined(PEDAL_INITIAL_STATE)
+extern const pedal_state pedal_initial_state;
+#endif
+
 #ifndef PEDAL_PLAYER
 /* What pedal_model.h promises. */
 typedef char pedal_state_size[sizeof(pedal_state) == PEDAL_STATE_BYTES ? 1 : -1];
 #endif
 
-/* As new: zero state. */
+/* As new: zero state, or the one that the model begins in. */
 void pedal_init(pedal_state *state);
 
-/* Back to zero state. Real-time safe. */
+/* As after pedal_init. Real-time safe. */
 void pedal_reset(pedal_state *state);
 
 /* Play n samples. Real-time safe. */

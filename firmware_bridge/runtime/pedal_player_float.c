@@ -26,7 +26,7 @@ static struct {
 #define pedal_reset pedal_player_float_forget
 #define pedal_process pedal_player_float_play
 #include "pedal_float.c"
-#include "pedal_zero_state.c"
+#include "pedal_first_state.c"
 
 static pedal_state state;
 

@@ -60,7 +60,7 @@ static struct {
 #define pedal_reset pedal_player_w8a16_forget
 #define pedal_process pedal_player_w8a16_play
 #include "pedal_w8a16.c"
-#include "pedal_zero_state.c"
+#include "pedal_first_state.c"
 
 static pedal_state state;
 

@@ -163,6 +163,9 @@ PEDAL_INLINE pedal_sample pedal_step(pedal_state *state, pedal_sample in)
 
 void pedal_init(pedal_state *state)
 {
+#if defined(PEDAL_INITIAL_STATE)
+    memcpy(state, &pedal_initial_state, sizeof *state);
+#else
     memset(state, 0, sizeof *state);
     for (int unit = 0; unit < PEDAL_HIDDEN; unit++) {
         state->layers[0].hidden[unit] = (int16_t)pedal_layer0.hidden_zero_point;
@@ -170,6 +173,7 @@ void pedal_init(pedal_state *state)
         state->layers[1].hidden[unit] = (int16_t)pedal_layer1.hidden_zero_point;
 #endif
     }
+#endif
 }
 
 void pedal_reset(pedal_state *state)

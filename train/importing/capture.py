@@ -8,14 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuralpedal.contract.errors import ModelFileError, PedalError
+from neuralpedal.contract.initial_state import InitialState
 from neuralpedal.contract.spec import make_spec
 from neuralpedal.contract.weights import Array, NetworkWeights, RecurrentWeights
 
 CELLS = ("lstm", "gru")
 """Families whose layers are read; how many gates they have, their family says."""
-
-LayerState = tuple[Array, ...]
-"""Hidden state, then an LSTM's cell, each (H,)."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,6 @@ class Capture:
         metadata: what else the file says: gear, levels, loudness.
         output_gain_db: by which the network must be turned up to be as loud as the file says; 0 wherever the weights
             could take the gain in.
-        initial_state: per layer, where the file has one; ours begin in zero state all the same.
         knobs: the settings that were folded into the weights.
         remarks: sentences for the user, each naming the file.
     """
@@ -67,25 +64,25 @@ class Capture:
     weights: NetworkWeights
     metadata: dict[str, Any] = field(default_factory=dict)
     output_gain_db: float = 0.0
-    initial_state: tuple[LayerState, ...] | None = None
     knobs: dict[str, float] = field(default_factory=dict)
     golden: GoldenBatch | None = None
     remarks: tuple[str, ...] = ()
 
 
 def checked_weights(path: Path, layers: tuple[RecurrentWeights, ...], head: tuple[Array, Array],
-                    **spec: Any) -> NetworkWeights:
+                    initial_state: InitialState | None = None, **spec: Any) -> NetworkWeights:
     """The weights as float32 under a spec, checked.
 
     Args:
-        head: kernel (H, 1) and bias (1,). spec: fields of NetworkSpec without sizes, which the arrays have.
+        head: kernel (H, 1) and bias (1,). initial_state: where the file has one.
+        spec: fields of NetworkSpec without sizes, which the arrays have.
 
     Raises:
         ModelFileError: a size, rate or shape that no network of ours has, NaN; the message names the file.
     """
     try:
         made = make_spec(hidden_size=layers[0].hidden_size, num_layers=len(layers), **spec)
-        return NetworkWeights(made, layers, *head)
+        return NetworkWeights(made, layers, *head, initial_state)
     except PedalError as error:
         # What to do about it is another thing than with a training of one's own.
         reason = str(error).partition(";")[0]

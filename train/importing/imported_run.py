@@ -14,7 +14,6 @@ from neuralpedal.contract.run_folder import RunFolder
 from neuralpedal.train.importing.capture import Capture, ImportOptions
 from neuralpedal.train.importing.formats import read_capture
 from neuralpedal.train.importing.golden_check import check_golden
-from neuralpedal.train.importing.initial_state import measure_initial_state
 from neuralpedal.train.networks.pedal_model import build_model, save_model
 
 OUTCOME = "imported"
@@ -50,9 +49,7 @@ def asked(options: ImportOptions) -> dict[str, Any]:
 
 
 def _training(capture: Capture, golden_error: float | None, options: ImportOptions) -> dict[str, Any]:
-    effect, remarks = measure_initial_state(capture), list(capture.remarks)
-    if effect is not None:
-        remarks.append(effect.said())
+    remarks = list(capture.remarks)
     if capture.output_gain_db:
         louder = "louder" if capture.output_gain_db > 0 else "quieter"
         remarks.append(f"is {abs(capture.output_gain_db):.3g} dB {louder} than the network alone: set the player's "
@@ -66,9 +63,7 @@ def _training(capture: Capture, golden_error: float | None, options: ImportOptio
             "file": str(capture.path.resolve()), "sha256": file_digest(capture.path), "format": capture.kind,
             "architecture": capture.architecture, "asked": asked(options),
             "metadata": _bounded(capture.metadata), "knobs": capture.knobs, "output_gain_db": capture.output_gain_db,
-            "initial_state": [[array.tolist() for array in layer] for layer in capture.initial_state or ()] or None,
-            "initial_state_effect": None if effect is None else
-            {"largest": effect.largest, "settled_after_s": effect.settled_after_s},
+            "has_initial_state": capture.weights.initial_state is not None,
             "golden_samples": 0 if capture.golden is None else len(capture.golden.dry), "golden_error": golden_error,
             "remarks": remarks,
         },

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from neuralpedal.contract.errors import ModelFileError
 from neuralpedal.contract.weights import RecurrentWeights
-from neuralpedal.train.importing.capture import Capture, ImportOptions, LayerState, checked_weights, float32
+from neuralpedal.train.importing.capture import Capture, ImportOptions, checked_weights, float32
 from neuralpedal.train.importing.json_node import JsonNode, count_numbers
 from neuralpedal.train.importing.sample_rate import choose_rate, find
 
@@ -21,7 +21,7 @@ def is_nam(root: JsonNode) -> bool:
 
 
 def read_nam(root: JsonNode, options: ImportOptions) -> Capture:
-    """An LSTM with the initial state that was learned with it.
+    """An LSTM that begins in the state which is a part of the file.
 
     Raises:
         ModelFileError: another architecture, a size that no network of ours has, too many or too few weights.
@@ -42,20 +42,15 @@ def read_nam(root: JsonNode, options: ImportOptions) -> Capture:
         states.append((float32(numbers.take(h)), float32(numbers.take(h))))
     head = float32(numbers.take(h, 1)), float32(numbers.take(1))
     rate, remarks = choose_rate(options, find(root, "sample_rate"))
-    weights = checked_weights(root.path, tuple(layers), head, family="lstm", skip=False, sample_rate_hz=rate)
+    weights = checked_weights(root.path, tuple(layers), head, tuple(states), family="lstm", skip=False,
+                              sample_rate_hz=rate)
     metadata = root["metadata"].value if "metadata" in root else {}
     return Capture(root.path, KIND, f"LSTM {count}×{h}", weights, metadata if isinstance(metadata, dict) else {},
-                   initial_state=_checked_states(root, tuple(states)), remarks=remarks)
+                   remarks=remarks)
 
 
 def _num_weights(h: int, num_layers: int) -> int:
     return sum(4 * h * (size + h + 1) + 2 * h for size in (1, h)[:num_layers]) + h + 1
-
-
-def _checked_states(root: JsonNode, states: tuple[LayerState, ...]) -> tuple[LayerState, ...]:
-    if not all(np.all(np.isfinite(array)) for state in states for array in state):
-        raise ModelFileError(f"{root.path}: its initial state holds NaN or infinity; export it again")
-    return states
 
 
 class _Numbers:

@@ -17,6 +17,7 @@ import tensorflow as tf
 from neuralpedal.contract.arithmetic import LayerArithmetic
 from neuralpedal.contract.atomic import replacing
 from neuralpedal.contract.errors import ModelFileError, PedalError
+from neuralpedal.contract.initial_state import as_lists, checked_initial_state
 from neuralpedal.contract.spec import NetworkSpec, make_spec
 from neuralpedal.contract.weights import NetworkWeights, RecurrentWeights
 from neuralpedal.train.native.grids import NO_GRIDS
@@ -37,16 +38,19 @@ LAYERS: dict[str, type[RecurrentLayer]] = {"lstm": FusedLSTM, "gru": GruLayer, "
 
 @keras.saving.register_keras_serializable(package="neuralpedal")
 class PedalModel(keras.Model):
-    """Mono in, mono out: (B, T, 1) float32 to the same shape, from zero state.
+    """Mono in, mono out: (B, T, 1) float32 to the same shape.
 
     Args:
         spec: what to build; a dict when Keras loads a file.
         lanes: parts of a batch that run on different cores.
+        initial_state: what it begins in, see NetworkWeights; it is not trained. None for zero state.
     """
 
-    def __init__(self, spec: NetworkSpec | dict[str, Any], lanes: int = 1, **kwargs: Any) -> None:
+    def __init__(self, spec: NetworkSpec | dict[str, Any], lanes: int = 1,
+                 initial_state: Sequence[Sequence[Any]] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.spec = spec if isinstance(spec, NetworkSpec) else make_spec(**spec)
+        self._initial_state = checked_initial_state(self.spec, initial_state)
         cell = self.spec.kind.cell
         self.recurrent = [LAYERS[cell](self.spec.hidden_size, lanes=lanes, name=f"{cell}_{index}")
                           for index in range(self.spec.num_layers)]
@@ -76,8 +80,8 @@ class PedalModel(keras.Model):
         return self._player.samples_at_once
 
     def call(self, inputs: Tensor) -> Tensor:
-        """One shot from zero state."""
-        output = self._player.one_shot(inputs, self.zero_states(tf.shape(inputs)[0]))
+        """One shot from the state that it begins in."""
+        output = self._player.one_shot(inputs, self.first_states(tf.shape(inputs)[0]))
         return output + inputs if self.spec.skip else output
 
     def stream(self, inputs: Tensor, states: States) -> tuple[Tensor, States]:
@@ -101,8 +105,15 @@ class PedalModel(keras.Model):
         return self._player.warm_up(inputs, states)
 
     def zero_states(self, batch: Any) -> States:
-        """States before the first sample: a list of tuples of arrays, batch first, all zero."""
+        """States to train from: a list of tuples of arrays, batch first, all zero."""
         return self._player.zero_states(batch)
+
+    def first_states(self, batch: Any) -> States:
+        """States before the first sample of a track, as :meth:`zero_states`; zero but for a network with its own."""
+        if self._initial_state is None:
+            return self.zero_states(batch)
+        return [tuple(tf.repeat(tf.constant(array)[tf.newaxis], batch, axis=0) for array in layer)
+                for layer in self._initial_state]
 
     def view_matrices(self, view: Callable[[Tensor], Tensor]) -> None:
         """Compute with ``view(matrix)`` instead of every weight matrix; compiled functions must be traced anew."""
@@ -120,8 +131,8 @@ class PedalModel(keras.Model):
             layer.native = op
 
     def process(self, samples: np.ndarray, chunk: int | None = None) -> np.ndarray:
-        """Stream one track (T,) from zero state; float32 (T,). Chunks bound the memory, the result does not change."""
-        size, states, outputs = chunk or self.samples_at_once, self.zero_states(1), []
+        """Stream one track (T,) from its beginning; float32 (T,). Chunks bound the memory, the result is the same."""
+        size, states, outputs = chunk or self.samples_at_once, self.first_states(1), []
         for start in range(0, len(samples), size):
             block = tf.constant(samples[np.newaxis, start : start + size, np.newaxis], tf.float32)
             output, states = self.stream(block, states)
@@ -136,7 +147,7 @@ class PedalModel(keras.Model):
             for layer in self.recurrent
         )
         return NetworkWeights(self.spec, layers, np.array(self.head.kernel, np.float32),
-                              np.array(self.head.bias, np.float32))
+                              np.array(self.head.bias, np.float32), self._initial_state)
 
     def assign(self, weights: NetworkWeights) -> None:
         """Take over plain arrays."""
@@ -144,10 +155,15 @@ class PedalModel(keras.Model):
         for layer, arrays in zip(self.recurrent, weights.layers, strict=True):
             layer.set_weights([arrays.kernel, arrays.recurrent_kernel, arrays.bias])
         self.head.set_weights([weights.head_kernel, weights.head_bias])
+        self._initial_state = weights.initial_state
 
     def get_config(self) -> dict[str, Any]:
-        """Keras configuration: the spec is all."""
-        return {"spec": self.spec.model_dump(mode="json"), "name": self.name}
+        """Keras configuration: the spec is all, but for a network that begins in a state of its own.
+
+        Such a file is refused by versions that do not know of it: they would begin it otherwise.
+        """
+        beginning = {} if self._initial_state is None else {"initial_state": as_lists(self._initial_state)}
+        return {"spec": self.spec.model_dump(mode="json"), "name": self.name, **beginning}
 
 
 def _choose_player(spec: NetworkSpec, stack: RecurrentStack) -> Streaming | Framing:
