@@ -12,6 +12,7 @@ from neuralpedal.device.pedalboard import Pedalboard
 from neuralpedal.device.ramp import FADE_S
 from neuralpedal.device.sound.cabinet import Cabinet, ImpulseResponse
 from neuralpedal.device.sound.noise_gate import NoiseGate
+from neuralpedal.device.sound.stage import Insert
 from neuralpedal.device.sound.tone_stack import ToneStack
 from neuralpedal.device.voice import Voice
 from signals import RATE_HZ, plucks
@@ -77,6 +78,23 @@ def test_what_comes_in_again_sounds_after_a_moment_as_if_it_had_never_been_away(
     # The tone stack listens for 0.1 s and fades in; what it played until then is in the cabinet for its length.
     back = 300 * 64 + round(0.1 * RATE_HZ) + FADE + 1500 + 128
     np.testing.assert_allclose(wet.reshape(-1)[back:], always[back:], rtol=0, atol=1e-4)
+
+
+def test_a_stage_that_comes_in_fades_from_the_signal_to_what_it_would_play_had_it_always_been_there():
+    dry, blocks = plucks(0.5)[: 300 * 64].reshape(-1, 64), []
+    insert, always = Insert(Cabinet(response(), 64), True, 64, FADE), Cabinet(response(), 64)
+    wanted = np.empty_like(dry)
+    for index, block in enumerate(dry):
+        insert.enabled = not 50 <= index < 150
+        played = block.copy()
+        insert.process(played)
+        blocks.append(played)
+        always.process(block, wanted[index])
+    listened = 150 + -(-1500 // 64)
+    np.testing.assert_array_equal(blocks[149:listened], dry[149:listened])
+    mix = np.minimum(1.0, np.arange(1, 64 * (300 - listened) + 1) / FADE).reshape(-1, 64)
+    faded = dry[listened:] + mix * (wanted[listened:] - dry[listened:])
+    np.testing.assert_allclose(blocks[listened:], faded, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [32, 333])
