@@ -16,12 +16,15 @@ from neuralpedal.cli.quick_threads import quick_threads
 from neuralpedal.contract.errors import AudioDeviceError
 from neuralpedal.device.action import Action
 from neuralpedal.device.audio_device import CLOSE_S, AudioStream
+from neuralpedal.device.controls.control_panel import ControlPanel
+from neuralpedal.device.controls.keyboard import HELP_TEXT
 from neuralpedal.device.pedalboard import Pedalboard
 from neuralpedal.device.xrun_storm import XrunStorm
 
 _TURN_S, _ROW_S = 0.1, 1.0
 _GONE_S = 3.0
 _FADE_OUT_S = 1.0
+_NEXT = Action("preset", "next")
 _GONE_CLOSE_S = 0.2
 """How long a card that is gone may take to close: the next one waits for it."""
 
@@ -37,11 +40,13 @@ class LiveSession:
 
     Attributes:
         view: what is drawn, if anything. sounding: called now and then once blocks come.
+        panel: footswitches, MIDI, keys and scripts, if any; listens while the session plays, and is closed by it.
     """
 
     def __init__(self, board: Pedalboard, stream: AudioStream, seconds: float | None = None,
                  log: LiveLog | None = None, reopened: int = 0) -> None:
         self.view: LiveView | None = None
+        self.panel: ControlPanel | None = None
         self.sounding: Callable[[], None] | None = None
         self._reopened, self._storm = reopened, XrunStorm(reopened)
         self._board, self._pedal, self._stream, self._seconds, self._log = board, board.pedal, stream, seconds, log
@@ -62,8 +67,16 @@ class LiveSession:
             handlers = {signal.SIGINT: self._stop, signal.SIGTERM: self._stop, signal.SIGUSR1: self._press_next,
                         signal.SIGUSR2: self._toggle_bypass}
             with _signals(handlers), quick_threads():
-                self._stream.start()
-                self._watch()
+                try:
+                    self._stream.start()
+                    if self.panel:
+                        self.panel.start()
+                    self._watch()
+                finally:
+                    # Before the fade, which a press must not undo, and while a signal still ends us in good order: the
+                    # terminal must be given back.
+                    if self.panel:
+                        self.panel.close()
                 self._fade_out()
             patience_s = CLOSE_S
         finally:
@@ -78,8 +91,12 @@ class LiveSession:
         return (f"played {self._played_s:.1f} s: {reading.blocks} blocks, {late}, xruns {xrun_text(reading)}"
                 f"{more}{faults}")
 
-    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+    def stop(self) -> None:
+        """End soon, from any thread."""
         self._stopping = True
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self.stop()
 
     def _press_next(self, _number: int, _frame: FrameType | None) -> None:
         self._presses += 1
@@ -91,7 +108,10 @@ class LiveSession:
         """One press at a time: a handler itself may interrupt whoever holds the board."""
         if self._answered < self._presses:
             self._answered += 1
-            self._board.apply(Action("preset", "next"))
+            if self.panel:
+                self.panel.loop.deliver(_NEXT, "SIGUSR1")
+            else:
+                self._board.apply(_NEXT)
 
     def _watch(self) -> None:
         begun = self._row_s = seen_s = time.monotonic()
@@ -132,7 +152,7 @@ class LiveSession:
             warn(f"{seconds:.1f} s: the engine {why}; the clean guitar plays until it works again")
         if self.view:
             self.view.show(seconds, self._levels, self._second, "{preset}: {state}".format(**self._state()),
-                           self._health.rows())
+                           [*self._health.rows(), *self._controls()])
 
     def _state(self) -> dict[str, Any]:
         pedal = self._pedal
@@ -140,7 +160,16 @@ class LiveSession:
         if not pedal.guard.trusted:
             state = "clean: engine failed" if pedal.guard.failed else "clean: overload"
         return {"state": state, "overloads": pedal.guard.overloads, "model": pedal.engine.manifest.name,
-                "preset": self._board.preset.name, "reopened": self._reopened}
+                "preset": self._board.preset.name, "reopened": self._reopened,
+                **(self.panel.counts() if self.panel else {})}
+
+    def _controls(self) -> list[tuple[str, str]]:
+        """Rows of the view about them."""
+        if not self.panel:
+            return []
+        last = self.panel.loop.last or "nothing was asked yet"
+        keys = [("keys", HELP_TEXT)] if self.panel.shows_help else []
+        return [("last", last + (" (? shows the keys)" if self.panel.has_keys and not keys else "")), *keys]
 
     def _fade_out(self) -> None:
         self._pedal.muted = True

@@ -25,6 +25,7 @@ COMMANDS = {
     "run": "Play the guitar through a model, live, from a sound card.",
     "install-service": "Start `run` with the machine, as a systemd unit; or remove that.",
     "latency": "Measure the way through the sound card and a cable, finer than a sample.",
+    "ctl": "Tell a running pedal what to do, and ask it what it does.",
     "profile": "Time a model block by block.",
     "study": "Run the study of 2022 again: LSTMs by frames beside streaming ones, as a page with figures and audio.",
     "firmware": "Turn a .tflite pedal into C for a board, build it and compare every sample.",

@@ -13,6 +13,7 @@ from neuralpedal.cli.tflite_player import open_tflite
 from neuralpedal.contract.errors import PedalError, SpecError
 from neuralpedal.contract.spec import explain_validation
 from neuralpedal.device.calibration import calibration_db, calibration_text
+from neuralpedal.device.controls.control_table import all_limits, check_table
 from neuralpedal.device.engine import Engine
 from neuralpedal.device.last_state import LastState
 from neuralpedal.device.pedal_file import AudioSettings, PedalFile, PedalSettingsFile, PresetSettings
@@ -67,6 +68,10 @@ class PedalPlan:
         if not self.settings.presets:
             where = f"{options.config}: no presets, and " if options.config else ""
             raise SpecError(f"{where}no MODEL given; `neuralpedal run --list` shows the sound cards")
+        if self.file:
+            document = self.file.document
+            check_table(said.controls, all_limits(), [preset.name for preset in self.settings.presets],
+                        lambda place, message: document.error(("controls", *place), message))
 
     @property
     def audio(self) -> AudioSettings:

@@ -40,12 +40,15 @@ _ENGINES = ("auto", "native", "litert")
               "[default: 70]")
 @click.option("--cpu", type=click.IntRange(min=0), help="The core where the audio thread stays.  [default: any]")
 @click.option("--seconds", type=float, help="End after so many.  [default: at Ctrl-C or SIGTERM]")
-@click.option("--headless", is_flag=True, help="No live view; as where stderr is no terminal.")
+@click.option("--socket", type=click.Path(path_type=Path), help="Where `neuralpedal ctl` finds this pedal.  [default: "
+              "neuralpedal/ctl.sock in $XDG_RUNTIME_DIR]")
+@click.option("--headless", is_flag=True, help="No live view, as where stderr is no terminal, and no keys.")
 @click.option("--log", type=click.Path(path_type=Path), help="Append one JSON row a second to this file.")
 def command(models: tuple[Path, ...], config: Path | None, list_devices: bool, as_json: bool, device: str | None,
             input_channel: int | None, block: int | None, rate: int | None, input_gain: float | None,
             output_gain: float | None, bypass: bool | None, engine: str | None, late_blocks: int | None,
-            priority: int | None, cpu: int | None, seconds: float | None, headless: bool, log: Path | None) -> None:
+            priority: int | None, cpu: int | None, seconds: float | None, socket: Path | None,
+            headless: bool, log: Path | None) -> None:
     """Play the guitar through the first MODEL (a .tflite), from a sound card and back to it, until Ctrl-C.
 
     SIGUSR1 changes to the next model or preset, SIGUSR2 bypasses. An engine that cannot keep up is taken out, and the
@@ -58,6 +61,7 @@ def command(models: tuple[Path, ...], config: Path | None, list_devices: bool, a
       neuralpedal run sd1-pedal/sd1.w8.tflite --device hifiberry --block 64
       neuralpedal run sd1.w8.tflite fuzz.w8.tflite --headless --log pedal.jsonl
       neuralpedal run --config pedal.yaml
+      neuralpedal ctl bypass toggle
     """
     if list_devices:
         _print_devices(as_json)
@@ -68,15 +72,19 @@ def command(models: tuple[Path, ...], config: Path | None, list_devices: bool, a
         raise click.UsageError("no MODEL given; `neuralpedal run --list` shows the sound cards")
     from neuralpedal.cli.pedal_loading import Options, PedalPlan
     from neuralpedal.cli.player_keeper import PlayerKeeper
+    from neuralpedal.device.controls.keyboard import given_back, stdin_descriptor
 
     plan = PedalPlan(Options(models, config, device, input_channel, block, rate, input_gain, output_gain, bypass,
                              engine, late_blocks, priority, cpu))
     board = plan.board()
-    PlayerKeeper(lambda turn: _play(turn, plan, board, headless, log), seconds).play()
+    with given_back(stdin_descriptor()):
+        PlayerKeeper(lambda turn: _play(turn, plan, board, socket, headless, log), seconds).play()
 
 
-def _play(turn: "Turn", plan: "PedalPlan", board: "Pedalboard", headless: bool, log: Path | None) -> None:
+def _play(turn: "Turn", plan: "PedalPlan", board: "Pedalboard", socket: Path | None, headless: bool,
+          log: Path | None) -> None:
     """From a card that is opened to its end."""
+    from neuralpedal.cli.live_controls import open_panel
     from neuralpedal.cli.live_log import LiveLog
     from neuralpedal.cli.live_realtime import LiveRealtime
     from neuralpedal.cli.live_session import LiveSession
@@ -104,6 +112,7 @@ def _play(turn: "Turn", plan: "PedalPlan", board: "Pedalboard", headless: bool, 
             realtime.tend()
 
         session.sounding = sounding
+        session.panel = stack.enter_context(open_panel(board, plan.settings.controls, session.stop, socket, headless))
         if not headless and stderr.is_terminal:
             session.view = stack.enter_context(LiveView(title))
         session.play()

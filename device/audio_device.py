@@ -243,6 +243,8 @@ class AudioStream:
         Where a JACK server died, PortAudio waits ten minutes for it: it does so on a thread that nobody waits for.
         """
         closing = threading.Thread(target=self._close, daemon=True)
+        # First: a signal that ends this wait must not leave a stream that nobody knows to be lost.
+        self.is_lost = True
         with _stderr_held_back():
             closing.start()
             closing.join(patience_s)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from neuralpedal.device.card_preset import card_presets
+from neuralpedal.device.controls.control_settings import ControlSettings
 from neuralpedal.device.yaml_document import YamlDocument
 
 STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -124,7 +125,8 @@ class PedalSettingsFile(BaseModel):
     Attributes:
         late_blocks: so many late blocks in a row take the engine out; 0: never; None: 10 ms of them.
         state: where the last state is kept; None: see :attr:`PedalFile.state_path`.
-        controls, service: for whoever reads them.
+        controls: checked each for itself; against presets and parameters by :func:`check_table`.
+        service: for whoever reads it.
     """
 
     model_config = STRICT
@@ -135,7 +137,7 @@ class PedalSettingsFile(BaseModel):
     late_blocks: int | None = Field(default=None, ge=0, le=10_000, description="a whole number from 0 to 10000")
     state: str | None = _text("a file name", None)
     presets: list[PresetSettings] = Field(default=[], max_length=128, description="a list of presets, 128 at most")
-    controls: dict[str, Any] = Field(default={}, description="a table of controls")
+    controls: list[ControlSettings] = Field(default=[], max_length=256, description="a list of controls, 256 at most")
     service: dict[str, Any] = Field(default={}, description="the keys of the service")
 
 

@@ -31,7 +31,7 @@ presets:
     cabinet:
       file: ir.wav
 controls:
-  midi: {port: anything}
+  - midi: {program: any}
 """
 
 
@@ -66,7 +66,7 @@ def test_a_file_says_what_counts_and_the_rest_is_usual(folder):
     assert crunch.gate and crunch.gate.enabled and crunch.gate.threshold_db == -55.0 and crunch.tone is None
     assert lead.tone and (lead.tone.circuit, lead.tone.treble, lead.tone.bass) == ("marshall", 7.5, 5.0)
     assert file.resolve(lead.model) == folder / "models" / "fuzz.tflite"
-    assert said.controls == {"midi": {"port": "anything"}}
+    assert [row.kind for row in said.controls] == ["midi"]
 
 
 def test_an_empty_file_says_nothing(folder):
@@ -101,7 +101,7 @@ def test_an_empty_file_says_nothing(folder):
     ("engine: litert", "\tengine: litert", ":6: no YAML ("),
     ("engine: litert", "engine: !!python/name:os.system ''", ":6: could not determine a constructor"),
     ("engine: litert", "engine: 2024-13-45", "put it in quotes"),
-    ("controls:\n  midi: {port: anything}", "controls: [1, 2]", ":19: controls: found a list of 2, wanted a table"),
+    ("controls:\n  - midi: {program: any}", "controls: {midi: 1}", ":19: controls: found keys with values, wanted a"),
 ])
 def test_what_is_wrong_is_said_with_line_found_and_wanted(folder, old, new, said):
     assert old in GOOD

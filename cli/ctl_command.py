@@ -1,0 +1,86 @@
+"""``neuralpedal ctl``: imports little, so that scripts and footswitches of others are answered at once."""
+
+import json
+import socket as sockets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+_PATIENCE_S = 10.0
+
+
+@click.command("ctl", context_settings={"ignore_unknown_options": True})
+@click.argument("words", metavar="COMMAND...", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.option("--socket", type=click.Path(path_type=Path), help="Of the pedal, as `run --socket` says.  [default: "
+              "neuralpedal/ctl.sock in $XDG_RUNTIME_DIR]")
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON; `watch`: one line per change.")
+def command(words: tuple[str, ...], socket: Path | None, as_json: bool) -> None:
+    """Tell a running pedal what to do, in one line: an action, `status`, or `watch` for every change until Ctrl-C.
+
+    Exit code 0: done; 1: no pedal runs there, or it could not; 2: there is no such action, preset or parameter.
+
+    \b
+    Examples:
+      neuralpedal ctl bypass toggle
+      neuralpedal ctl preset next
+      neuralpedal ctl set output_gain_db -6
+      neuralpedal ctl status --json
+    """
+    from neuralpedal.contract.errors import ControlError, SpecError
+    from neuralpedal.device.action import parse_action
+    from neuralpedal.device.controls.control_socket import STATUS, WATCH, socket_path
+
+    line = " ".join(words)
+    if line not in (STATUS, WATCH):
+        try:
+            parse_action(line)
+        except SpecError as error:
+            raise SpecError(f"{error}; besides, `{STATUS}` and `{WATCH}`") from error
+    shows = line in (STATUS, WATCH)
+    for answer in _answers(socket_path(socket), line, line == WATCH):
+        if not answer.get("ok"):
+            raise (SpecError if answer.get("usage") else ControlError)(str(answer.get("error")))
+        if as_json and line == WATCH:
+            click.echo(json.dumps(answer["status"]))
+        elif as_json:
+            click.echo(json.dumps(answer["status"], indent=2))
+        else:
+            click.echo(_line(answer["status"]), err=not shows)
+
+
+def _answers(path: Path, line: str, forever: bool) -> Iterator[dict[str, Any]]:
+    """Send one line; what comes back, line by line."""
+    from neuralpedal.contract.errors import ControlError
+
+    with sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM) as connection:
+        connection.settimeout(_PATIENCE_S)
+        try:
+            connection.connect(str(path))
+            connection.sendall(line.encode() + b"\n")
+            if forever:
+                connection.settimeout(None)
+            with connection.makefile("rb") as answers:
+                for answer in answers:
+                    yield json.loads(answer)
+                    if not forever:
+                        return
+        except TimeoutError as error:
+            raise ControlError(f"{path}: the pedal gave no answer for {_PATIENCE_S:g} s; is it busy or stopped?"
+                               ) from error
+        except OSError as error:
+            raise ControlError(f"{path}: no pedal listens there ({error.strerror}); start one with `neuralpedal run`, "
+                               "or give its --socket") from error
+        except json.JSONDecodeError as error:
+            raise ControlError(f"{path}: what answers there is no pedal ({error})") from error
+    raise ControlError(f"{path}: the pedal ended")
+
+
+def _line(status: dict[str, Any]) -> str:
+    """A status for people."""
+    parameters = ", ".join(f"{name} {entry['value']:g}{entry['unit'] and ' ' + entry['unit']}"
+                           for name, entry in status["parameters"].items() if entry["unit"] != "on/off")
+    state = "muted" if status["muted"] else "bypassed" if status["bypassed"] else "playing"
+    unsaved = ", not saved" if status["unsaved"] else ""
+    return f"{status['number']}. {status['preset']} ({status['model']}), {state}{unsaved}; {parameters}"

@@ -1,0 +1,50 @@
+"""The controls of ``run``: those of the file, the keys of its terminal, and the socket of ``neuralpedal ctl``."""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from neuralpedal.cli.console import note, warn
+from neuralpedal.contract.errors import ControlError
+from neuralpedal.device.controls import led
+from neuralpedal.device.controls.control_panel import ControlPanel
+from neuralpedal.device.controls.control_settings import ControlSettings
+from neuralpedal.device.controls.control_socket import socket_path
+from neuralpedal.device.controls.control_table import all_limits
+from neuralpedal.device.controls.keyboard import is_usable, stdin_descriptor
+from neuralpedal.device.pedal import Pedal
+from neuralpedal.device.pedalboard import Pedalboard
+
+
+def open_panel(board: Pedalboard, rows: Sequence[ControlSettings], end: Callable[[], None], socket: Path | None,
+               headless: bool) -> ControlPanel:
+    """Pins, MIDI, keys and socket of a board; they listen once the panel is started.
+
+    A socket that was asked for must be had; without the usual one, which another pedal may have, the music plays on.
+
+    Raises:
+        ControlError: a pin, MIDI or the socket that was asked for is not to be had; all others are given back.
+        SpecError: the socket's path is too long.
+    """
+    panel = ControlPanel(board.apply, board.status, lambda: light(board.pedal), note, rows, all_limits())
+    terminal = stdin_descriptor()
+    with ExitStack() as stack:
+        stack.callback(panel.close)
+        panel.connect(terminal if not headless and terminal is not None and is_usable(terminal) else None, end)
+        try:
+            panel.listen(socket_path(socket))
+        except ControlError as error:
+            if socket is not None:
+                raise
+            warn(f"{error}; `neuralpedal ctl` does not reach this one")
+        stack.pop_all()
+    return panel
+
+
+def light(pedal: Pedal) -> str:
+    """What an LED says of a pedal."""
+    if pedal.muted:
+        return led.MUTED
+    if not pedal.guard.trusted:
+        return led.OVERLOADED
+    return led.BYPASSED if pedal.bypassed else led.HEARD

@@ -1,0 +1,41 @@
+"""The light beside the footswitch: what the pedal does, seen from above in the dark.
+
+On: the model is heard. Off: bypassed. Two blinks a second: muted. Eight: the model was taken out, because it was late
+or failed, and the clean guitar plays instead.
+"""
+
+from collections.abc import Callable
+
+from neuralpedal.device.controls.pins import gpiozero, pin_errors
+
+HEARD, BYPASSED, MUTED, OVERLOADED = "heard", "bypassed", "muted", "overloaded"
+_BLINKS_HZ = {MUTED: 2.0, OVERLOADED: 8.0}
+_LOOK_S = 0.03
+
+
+class Led:
+    """Args: pin: BCM number, with a resistor to the LED and ground. state: one of the four words of the module."""
+
+    def __init__(self, name: str, pin: int, state: Callable[[], str]) -> None:
+        self.name, self._state, self._lit = name, state, False
+        with pin_errors(name):
+            self._device = gpiozero().LED(pin)
+
+    def descriptors(self) -> list[int]:
+        """None."""
+        return []
+
+    def tend(self, now_s: float) -> float:
+        """Light it or not."""
+        state = self._state()
+        rate_hz = _BLINKS_HZ.get(state)
+        lit = state == HEARD if rate_hz is None else int(2.0 * rate_hz * now_s) % 2 == 0
+        if lit != self._lit:
+            with pin_errors(self.name):
+                self._device.value = lit
+            self._lit = lit
+        return _LOOK_S
+
+    def close(self) -> None:
+        """Dark, and the pin given back."""
+        self._device.close()
