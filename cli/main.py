@@ -29,6 +29,7 @@ COMMANDS = {
     "profile": "Time a model block by block.",
     "study": "Run the study of 2022 again: LSTMs by frames beside streaming ones, as a page with figures and audio.",
     "firmware": "Turn a .tflite pedal into C for a board, build it and compare every sample.",
+    "link": "Talk to a board on a serial line: upload a model, compare every sample, measure it, watch its controls.",
     "doctor": "Say what keeps this machine from playing without gaps, and the command that mends it.",
 }
 """Command names with their one-line help: ``--help`` must not import anything heavy."""
