@@ -19,6 +19,7 @@ COMMANDS = {
     "inspect": "Find what is wrong with a dry and a wet recording before training on them.",
     "train": "Train a network on a dry and a wet recording of a pedal.",
     "import": "Read a network that others trained (NAM, AIDA-X, RTNeural, GuitarML, Keras) as a run folder.",
+    "export": "Write a run folder as a file of NAM, AIDA-X or GuitarML.",
     "evaluate": "Measure a model against a recording of the real pedal.",
     "convert": "Quantize a trained network to .tflite pedals and measure what that costs.",
     "render": "Play a file through a model into another file.",
