@@ -36,13 +36,14 @@ def open_tflite(path: Path, engine: str = "auto", block_size: int = 64, cache: P
 def _library(path: Path, cache: Path | None) -> Path:
     """The folder of the compiled pedal."""
     from neuralpedal.contract.tflite_file import read_manifest
-    from neuralpedal.firmware_bridge.code_generation import CELLS, FLOAT_SCHEMES
+    from neuralpedal.firmware_bridge.code_generation import FLOAT_SCHEMES
     from neuralpedal.firmware_bridge.native_library import build_native, find_native
+    from neuralpedal.firmware_bridge.unit_rows import KINDS
 
     manifest = read_manifest(path)
     if manifest.network.kind.has_frame and manifest.scheme not in FLOAT_SCHEMES:
         raise FirmwareError(f"{path}: there is no C for frame networks as {manifest.scheme}")
-    if manifest.network.kind.cell not in CELLS:
+    if manifest.network.kind.cell not in KINDS:
         raise FirmwareError(f"{path}: there is no C for a {manifest.network.label}")
     try:
         return build_native(path, cache).folder

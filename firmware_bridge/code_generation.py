@@ -11,6 +11,7 @@ from neuralpedal.firmware_bridge.float_code import float_code
 from neuralpedal.firmware_bridge.frame_code import frame_code
 from neuralpedal.firmware_bridge.generated_code import GeneratedCode, padded
 from neuralpedal.firmware_bridge.tflite_code import tflite_code
+from neuralpedal.firmware_bridge.unit_rows import KINDS
 from neuralpedal.firmware_bridge.vector_code import vector_code
 from neuralpedal.firmware_bridge.vector_kernel import VectorKernel
 from neuralpedal.firmware_bridge.w8a16_code import w8a16_code
@@ -19,8 +20,6 @@ from neuralpedal.firmware_bridge.w8a16_lanes_code import w8a16_lanes_code
 SHARED_RUNTIME_FILES = ("pedal.h", "pedal_audio.h", "pedal_dsp.h")
 MODEL_HEADER, MODEL_SOURCE = "pedal_model.h", "pedal_model.c"
 IO_TYPES = ("float", "int16")
-CELLS = ("lstm",)
-"""Of which there are kernels in C."""
 FLOAT_SCHEMES = ("float32", "w8")
 """Played in float arithmetic. Of frame networks, only these have C."""
 
@@ -73,9 +72,9 @@ def generate_code(file: TfliteFile, request: CodeRequest) -> GeneratedCode:
     manifest = file.manifest()
     if manifest.network.kind.has_frame and request.vector and manifest.scheme in FLOAT_SCHEMES:
         return frame_code(file, request.vector)
-    if manifest.network.kind.has_frame or manifest.network.kind.cell not in CELLS:
-        raise ModelFileError(f"{file.path}: holds a {manifest.network.label}; C exists for streaming LSTMs only: train "
-                             "and convert one (--family lstm)")
+    if manifest.network.kind.has_frame or manifest.network.kind.cell not in KINDS:
+        raise ModelFileError(f"{file.path}: holds a {manifest.network.label}; C exists for streaming LSTMs and GRUs "
+                             "only: train and convert one (--family lstm)")
     if manifest.scheme not in _GENERATORS:
         raise ModelFileError(f"{file.path}: scheme {manifest.scheme} has no C; convert the model to one of "
                              + ", ".join(_GENERATORS))

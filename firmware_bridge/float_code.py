@@ -16,25 +16,29 @@ from neuralpedal.contract.weights import NetworkWeights
 from neuralpedal.firmware_bridge.c_text import array, define, float_literal
 from neuralpedal.firmware_bridge.generated_code import GeneratedCode, padded
 from neuralpedal.firmware_bridge.initial_state_code import initial_state_table
+from neuralpedal.firmware_bridge.unit_rows import ROWS, kind_of, unit_rows
 from neuralpedal.firmware_bridge.weight_layout import unit_groups
 
-RUNTIME_FILES = ("pedal_activations.h", "pedal_float.c", "pedal_float.h", "pedal_first_state.c")
+_RUNTIME_FILES = ("pedal_activations.h", "pedal_float.c", "pedal_float.h", "pedal_first_state.c")
 
 
 def float_code(file: TfliteFile) -> GeneratedCode:
     """The C of a file. Raises ModelFileError when it holds no float network."""
     weights, manifest = read_weights(file), file.manifest()
     spec = weights.spec
-    size = spec.hidden_size
+    size, kind = spec.hidden_size, kind_of(weights)
     defines = (
+        *kind.defines,
         define("HEAD_BIAS", float_literal(weights.head_bias[0])),
         define("INPUT_GAIN", float_literal(linear_gain(manifest.input_gain_db))),
         define("OUTPUT_GAIN", float_literal(linear_gain(manifest.output_gain_db))),
     )
     return GeneratedCode(
         arithmetic="FLOAT", defines=defines, tables=tuple(_tables(weights)), tables_header="pedal_float.h",
-        runtime_files=RUNTIME_FILES, state_bytes=4 * (spec.num_layers * (size + padded(size)) + padded(size)),
-        table_bytes=4 * (spec.num_parameters - 1), initial_state=_initial_state(weights))
+        runtime_files=(*_RUNTIME_FILES, kind.unit_file),
+        state_bytes=4 * (spec.num_layers * (size + padded(size)) + padded(size)),
+        table_bytes=4 * (ROWS * size * sum(inputs + size + 1 for inputs in spec.layer_input_sizes) + size),
+        initial_state=_initial_state(weights))
 
 
 def _initial_state(weights: NetworkWeights) -> str:
@@ -46,8 +50,8 @@ def _initial_state(weights: NetworkWeights) -> str:
 
 def _tables(weights: NetworkWeights) -> Iterator[str]:
     for index, layer in enumerate(weights.layers):
-        for name, matrix in (("bias", layer.bias[np.newaxis]), ("kernel", layer.kernel),
-                             ("recurrent", layer.recurrent_kernel)):
+        rows = unit_rows(weights.spec.kind.cell, layer)
+        for name, matrix in (("bias", rows.bias[np.newaxis]), ("kernel", rows.kernel), ("recurrent", rows.recurrent)):
             yield _table(f"pedal_layer{index}_{name}", matrix, layer.hidden_size)
     head = map(float_literal, weights.head_kernel[:, 0])
     yield array("const float pedal_head_weights[PEDAL_HIDDEN]", [("", head)])

@@ -12,10 +12,11 @@ from neuralpedal.contract.tflite_file import TfliteFile
 from neuralpedal.contract.weights import NetworkWeights
 from neuralpedal.firmware_bridge.c_text import array, define, float_literal
 from neuralpedal.firmware_bridge.generated_code import GeneratedCode
-from neuralpedal.firmware_bridge.vector_code import GATE_FACTORS
+from neuralpedal.firmware_bridge.unit_rows import kind_of
 from neuralpedal.firmware_bridge.vector_kernel import VectorKernel
 
-RUNTIME_FILES = ("pedal_frames.c", "pedal_frames.h", "pedal_gate_lanes.h", "pedal_lanes.h", "pedal_first_state.c")
+RUNTIME_FILES = ("pedal_frames.c", "pedal_frames.h", "pedal_gate_lanes.h", "pedal_lanes.h", "pedal_lstm_lanes.h",
+                 "pedal_first_state.c")
 
 
 def frame_code(file: TfliteFile, kernel: VectorKernel) -> GeneratedCode:
@@ -41,13 +42,13 @@ def _tables(weights: NetworkWeights) -> Iterator[str]:
         for name, matrix in (("bias", layer.bias[np.newaxis]), ("kernel", layer.kernel),
                              ("recurrent", layer.recurrent_kernel)):
             size = "PEDAL_ROWS" if len(matrix) == 1 else "PEDAL_WEIGHTS"
-            yield _floats(f"pedal_layer{index}_{name}[{size}]", _by_unit(matrix))
+            yield _floats(f"pedal_layer{index}_{name}[{size}]", _by_unit(matrix, kind_of(weights).factors))
     yield _floats("pedal_head_weights[PEDAL_HIDDEN]", weights.head_kernel[:, 0])
 
 
-def _by_unit(matrix: NDArray[Any]) -> NDArray[Any]:
+def _by_unit(matrix: NDArray[Any], factors: NDArray[Any]) -> NDArray[Any]:
     """(inputs, 4·H) by gate to (units, inputs, 4), with the kernel's factors."""
-    rows = matrix.reshape(len(matrix), 4, -1) * GATE_FACTORS[:, np.newaxis]
+    rows = matrix.reshape(len(matrix), 4, -1) * factors[:, np.newaxis]
     return rows.transpose(2, 0, 1)
 
 

@@ -17,7 +17,7 @@ PLAYER_FILES = (
 )
 KERNEL_FILES = (
     "pedal.h", "pedal_activations.h", "pedal_audio.h", "pedal_dsp.h", "pedal_float.c", "pedal_float.h",
-    "pedal_integer_tables.h", "pedal_w8a16.c", "pedal_w8a16.h", "pedal_w8a16_answer.h",
+    "pedal_integer_tables.h", "pedal_lstm_unit.h", "pedal_w8a16.c", "pedal_w8a16.h", "pedal_w8a16_answer.h",
     "pedal_first_state.c",
 )
 """What the players include. The kernels themselves are no sources of their own in a player's firmware."""

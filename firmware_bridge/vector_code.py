@@ -14,12 +14,11 @@ from neuralpedal.firmware_bridge.c_text import array, define, float_literal
 from neuralpedal.firmware_bridge.generated_code import GeneratedCode
 from neuralpedal.firmware_bridge.initial_state_code import initial_state_table
 from neuralpedal.firmware_bridge.lane_layout import LaneLayout
+from neuralpedal.firmware_bridge.unit_rows import kind_of, unit_rows
 from neuralpedal.firmware_bridge.vector_kernel import VectorKernel
 
-RUNTIME_FILES = ("pedal_gate_lanes.h", "pedal_lanes.h", "pedal_vector.c", "pedal_vector.h", "pedal_first_state.c")
+_RUNTIME_FILES = ("pedal_gate_lanes.h", "pedal_lanes.h", "pedal_vector.c", "pedal_vector.h", "pedal_first_state.c")
 _LARGEST_STATE, _LARGEST_WEIGHT, _LARGEST_SUM = 32_767, 32_767, 65_500
-GATE_FACTORS = np.array([0.5, 1.0 / np.log(2.0), 1.0, 0.5])
-"""By gate, in Keras's order: what the kernel wants rows multiplied with."""
 
 Float = NDArray[Any]
 
@@ -28,8 +27,10 @@ def vector_code(file: TfliteFile, kernel: VectorKernel) -> GeneratedCode:
     """The C of a file. Raises ModelFileError when it holds no float network."""
     weights, manifest = read_weights(file), file.manifest()
     spec = weights.spec
-    layout = LaneLayout(spec.hidden_size, kernel, GATE_FACTORS)
+    kind = kind_of(weights)
+    layout = LaneLayout(spec.hidden_size, kernel, kind.factors)
     defines = (
+        *kind.defines,
         define("LANES", kernel.lanes), define("UNITS", layout.units),
         define("INT16_WEIGHTS", int(kernel.int16_weights)), define("TOGETHER", kernel.together),
         define("LATE", kernel.late), define("REGISTERS", int(kernel.registers)),
@@ -42,7 +43,8 @@ def vector_code(file: TfliteFile, kernel: VectorKernel) -> GeneratedCode:
     steps = 16 * layout.units * matrices if kernel.int16_weights else 0
     return GeneratedCode(
         arithmetic="FLOAT", defines=defines, tables=tuple(_tables(weights, layout)), tables_header="pedal_vector.h",
-        runtime_files=RUNTIME_FILES, state_bytes=spec.num_layers * (4 + weight_bytes) * layout.units,
+        runtime_files=(*_RUNTIME_FILES, kind.lanes_file),
+        state_bytes=spec.num_layers * (4 + weight_bytes) * layout.units,
         table_bytes=(matrices * 4 * layout.units**2 * weight_bytes + steps
                      + (4 * (spec.num_layers + 1) + 1) * 4 * layout.units),
         initial_state=_initial_state(weights, kernel))
@@ -64,13 +66,13 @@ def holds_beginning(weights: NetworkWeights) -> bool:
 
 def _tables(weights: NetworkWeights, layout: LaneLayout) -> Iterator[str]:
     for index, layer in enumerate(weights.layers):
-        name = f"pedal_layer{index}"
-        yield _floats(f"{name}_bias[PEDAL_ROWS]", layout.rows(layer.bias[np.newaxis]))
+        name, rows = f"pedal_layer{index}", unit_rows(weights.spec.kind.cell, layer)
+        yield _floats(f"{name}_bias[PEDAL_ROWS]", layout.rows(rows.bias[np.newaxis]))
         if index == 0:
-            yield _floats(f"{name}_kernel[PEDAL_ROWS]", layout.rows(layer.kernel))
+            yield _floats(f"{name}_kernel[PEDAL_ROWS]", layout.rows(rows.kernel))
         else:
-            yield from _matrix(f"{name}_kernel", layer.kernel, layout)
-        yield from _matrix(f"{name}_recurrent", layer.recurrent_kernel, layout)
+            yield from _matrix(f"{name}_kernel", rows.kernel, layout)
+        yield from _matrix(f"{name}_recurrent", rows.recurrent, layout)
     head = np.zeros(layout.units)
     head[: weights.spec.hidden_size] = weights.head_kernel[:, 0]
     yield _floats("pedal_head_weights[PEDAL_UNITS]", head / _LARGEST_STATE if layout.kernel.int16_weights else head)

@@ -52,12 +52,13 @@ class Wanted:
     input_gain_db: float = 0.0
     output_gain_db: float = 0.0
     begins: bool = False
+    family: str = "lstm"
 
 
 def write_pedal(path: Path, wanted: Wanted, weights: NetworkWeights | None = None) -> TfliteFile:
     """The file."""
-    spec = weights.spec if weights else NetworkSpec(hidden_size=wanted.hidden_size, num_layers=wanted.num_layers,
-                                                    skip=wanted.skip)
+    spec = weights.spec if weights else NetworkSpec(family=wanted.family, hidden_size=wanted.hidden_size,
+                                                    num_layers=wanted.num_layers, skip=wanted.skip)
     weights = weights or random_weights(spec, wanted.seed, wanted.scale)
     weights = begun(weights, wanted.seed, hidden=1.2, cell=20.0) if wanted.begins else weights
     scheme = "w8a8" if wanted.scheme == "coarse-fine" else wanted.scheme

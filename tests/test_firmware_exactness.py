@@ -187,16 +187,37 @@ def test_c_plays_a_w8a8_file_as_litert_does_and_as_tflite_micro_does(num_layers:
 
 @settings(deadline=None, max_examples=8)
 @given(st.sampled_from(["w8", "float32"]), st.integers(1, 48), st.integers(1, 2), st.booleans(), st.floats(0.05, 0.4),
-       st.integers(0, 999), st.sampled_from(["float", "int16"]))
+       st.integers(0, 999), st.sampled_from(["float", "int16"]), st.sampled_from(["lstm", "gru"]))
 def test_any_float_network_in_c_is_near_its_reference(
     tmp_path_factory: pytest.TempPathFactory, scheme: str, size: int, num_layers: int, skip: bool, scale: float,
-    seed: int, io: str
+    seed: int, io: str, family: str
 ) -> None:
     """Of moderate weights: larger random ones are chaotic, so that any two roundings part within milliseconds."""
     folder = tmp_path_factory.getbasetemp() / "float"
-    model = write_pedal(folder.with_suffix(".tflite"), Wanted(scheme, size, num_layers, skip, scale, seed))
+    model = write_pedal(folder.with_suffix(".tflite"), Wanted(scheme, size, num_layers, skip, scale, seed,
+                                                             family=family))
     compiled = compile_pedal(model, folder, io, flags=("-O0",))
     assert compiled.difference(trying_audio(400, seed)) <= (1 if io == "int16" else FLOAT_TOLERANCE)
+
+
+@pytest.mark.parametrize(("file", "right", "wrong"), [
+    ("pedal_gru_unit.h", "pedal_sigmoid_float(-sums.first)", "pedal_sigmoid_float(sums.first)"),
+    ("pedal_gru_unit.h", "sums.fourth, sums.third", "sums.third, sums.fourth"),
+    ("pedal_gru_unit.h", "PEDAL_IDLE_RECURRENT_ROW 2", "PEDAL_IDLE_RECURRENT_ROW 3"),
+    ("pedal_gru_unit.h", "PEDAL_IDLE_KERNEL_ROW 3", "PEDAL_IDLE_KERNEL_ROW 2"),
+    ("pedal_gru_unit.h", "(candidate - *state)", "(candidate - 0.999f * *state)"),
+])
+def test_a_gru_kernel_with_a_mistake_is_noticed(file: str, right: str, wrong: str, tmp_path: Path) -> None:
+    model = write_pedal(tmp_path / "pedal.tflite", Wanted("w8", 12, 2, family="gru"))
+    compiled, dry = compile_pedal(model, tmp_path / "c"), trying_audio(400)
+    assert compiled.difference(dry) <= FLOAT_TOLERANCE
+    kernel = compiled.project.folder / file
+    assert kernel.read_text().count(right) == 1
+    kernel.write_text(kernel.read_text().replace(right, wrong))
+    compiled.expected.reset()
+    broken = replace(compiled, pedal=HostPedal(compiled.project,
+                                               build_library(compiled.project, tmp_path / "broken.so")))
+    assert broken.difference(dry) > 10 * FLOAT_TOLERANCE
 
 
 @pytest.mark.parametrize(("name", "read"), [
@@ -220,8 +241,9 @@ def test_a_slow_fuzz_in_float_c_is_nearer_to_float64_than_litert_is(tmp_path: Pa
     assert esr(wanted, ours) < esr(wanted, litert)
 
 
-def test_a_float_network_forgets_what_is_no_number(tmp_path: Path) -> None:
-    compiled = compile_pedal(write_pedal(tmp_path / "pedal.tflite", Wanted("w8", 8)), tmp_path / "c")
+@pytest.mark.parametrize("family", ["lstm", "gru"])
+def test_a_float_network_forgets_what_is_no_number(family: str, tmp_path: Path) -> None:
+    compiled = compile_pedal(write_pedal(tmp_path / "pedal.tflite", Wanted("w8", 8, family=family)), tmp_path / "c")
     compiled.pedal.process(np.array([0.1, np.nan, np.inf, -np.inf], np.float32))
     later = compiled.pedal.process(np.zeros(20000, np.float32))
     compiled.pedal.reset()

@@ -136,7 +136,7 @@ def test_a_pedals_name_becomes_an_identifier(text: str, name: str) -> None:
 
 def test_a_frame_network_has_no_c(tmp_path: Path, cli: Cli) -> None:
     code, _, err = cli("firmware", GOLDEN / "frame_lstm-1x3-of-8.w8.tflite", "--out", tmp_path / "pedal")
-    assert code == 1 and "frame_lstm 1×3/8" in err and "streaming LSTMs only" in err
+    assert code == 1 and "frame_lstm 1×3/8" in err and "streaming LSTMs and GRUs only" in err
 
 
 def test_a_missing_compiler_names_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli) -> None:

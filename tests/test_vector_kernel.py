@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from firmware_pedals import Wanted, trying_audio, write_pedal
 from neuralpedal.contract.metrics import esr
+from neuralpedal.contract.spec import NetworkSpec
+from neuralpedal.contract.weights import random_weights
 from neuralpedal.firmware_bridge.compiler import run_compiler
 from neuralpedal.firmware_bridge.expected_audio import ExpectedAudio
 from neuralpedal.firmware_bridge.kernel_race import LARGEST_ESR
@@ -42,7 +44,8 @@ def cases(draw: st.DrawFn) -> tuple[Wanted, VectorKernel]:
     """A random network and a kernel for it."""
     size, seed = draw(st.integers(1, 70)), draw(st.integers(0, 2**16))
     wanted = Wanted(draw(st.sampled_from(("float32", "w8"))), size, draw(st.integers(1, 2)), seed=seed, scale=0.3,
-                    skip=draw(st.booleans()), input_gain_db=3.0, output_gain_db=-2.0)
+                    skip=draw(st.booleans()), input_gain_db=3.0, output_gain_db=-2.0,
+                    family=draw(st.sampled_from(("lstm", "gru"))))
     return wanted, draw(kernels(size))
 
 
@@ -51,6 +54,9 @@ def cases(draw: st.DrawFn) -> tuple[Wanted, VectorKernel]:
 @example(case=(Wanted("float32", 33, 2), VectorKernel(16, True, 3, 2)))
 @example(case=(Wanted("float32", 16, 2), VectorKernel(8, False, 2, 1, True)))
 @example(case=(Wanted("w8", 16, 2), VectorKernel(4, False, 2, 1)))
+@example(case=(Wanted("float32", 16, family="gru"), VectorKernel(8, False, 2, 0, True)))
+@example(case=(Wanted("w8", 33, 2, family="gru", scale=0.3), VectorKernel(8, True, 1, 1)))
+@example(case=(Wanted("w8", 12, 2, family="gru"), VectorKernel(4, True, 3, 2)))
 @given(case=cases())
 def test_every_setting_plays_what_the_reference_plays(case: tuple[Wanted, VectorKernel], tmp_path: Path) -> None:
     wanted, kernel = case
@@ -64,9 +70,6 @@ def test_every_setting_plays_what_the_reference_plays(case: tuple[Wanted, Vector
 @pytest.mark.parametrize("int16_weights", [False, True])
 def test_a_slow_integrator_keeps_its_time_constant(int16_weights: bool, tmp_path: Path) -> None:
     """Forget gates of 0.9999: an error of 6e-6 in them would be one of 6 % in 1 − f."""
-    from neuralpedal.contract.spec import NetworkSpec
-    from neuralpedal.contract.weights import random_weights
-
     lanes = find_toolchain().lanes(8)
     weights = random_weights(NetworkSpec(hidden_size=8, skip=False), 3, 0.2)
     layer = weights.layers[0]
@@ -79,8 +82,22 @@ def test_a_slow_integrator_keeps_its_time_constant(int16_weights: bool, tmp_path
     assert esr(ExpectedAudio(file).play(dry), play_library(tmp_path / "slow.so", state_bytes, dry)) < 1e-7
 
 
-def test_audio_that_is_no_number_is_forgotten_again(tmp_path: Path) -> None:
-    wanted = Wanted("float32", 8, 1, skip=False)
+@pytest.mark.parametrize("int16_weights", [False, True])
+def test_a_gru_that_hardly_updates_keeps_its_time_constant(int16_weights: bool, tmp_path: Path) -> None:
+    """Update gates of 0.9999, as above."""
+    weights = random_weights(NetworkSpec(family="gru", hidden_size=8, skip=False), 3, 0.2)
+    layer = weights.layers[0]
+    layer.recurrent_kernel[...] *= 0.1
+    layer.bias[0, :8] = 9.2
+    file = write_pedal(tmp_path / "slow.tflite", Wanted("float32"), weights)
+    dry = (trying_audio(20_000) / 32768).astype(np.float32)
+    kernel = VectorKernel(find_toolchain().lanes(8), int16_weights)
+    assert esr(ExpectedAudio(file).play(dry), play_here(file, tmp_path / "c", kernel, dry)) < 1e-7
+
+
+@pytest.mark.parametrize("family", ["lstm", "gru"])
+def test_audio_that_is_no_number_is_forgotten_again(family: str, tmp_path: Path) -> None:
+    wanted = Wanted("float32", 8, 1, skip=False, family=family)
     dry = (trying_audio(4000) / 32768).astype(np.float32)
     broken = dry.copy()
     broken[100:103] = [np.nan, np.inf, -np.inf]
@@ -91,10 +108,10 @@ def test_audio_that_is_no_number_is_forgotten_again(tmp_path: Path) -> None:
     np.testing.assert_allclose(got[3000:], whole[3000:], atol=1e-3)
 
 
-@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize(("core", "family"), [*((core, "lstm") for core in CORES), ("cortex-a72", "gru")])
 @pytest.mark.parametrize("int16_weights", [False, True])
-def test_neon_gives_what_this_machine_gives(core: str, int16_weights: bool, tmp_path: Path) -> None:
-    file = write_pedal(tmp_path / "pedal.tflite", Wanted("w8", 20, 2, seed=4))
+def test_neon_gives_what_this_machine_gives(core: str, family: str, int16_weights: bool, tmp_path: Path) -> None:
+    file = write_pedal(tmp_path / "pedal.tflite", Wanted("w8", 20, 2, seed=4, family=family, scale=0.3))
     sources, state_bytes = write_sources(file, tmp_path, VectorKernel(4, int16_weights, 1, 1, not int16_weights))
     dry = (trying_audio(6000) / 32768).astype(np.float32)
     wet, wanted = play_on_core(core, sources, tmp_path, dry, FLAGS), ExpectedAudio(file).play(dry)

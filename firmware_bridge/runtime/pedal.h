@@ -67,6 +67,7 @@ typedef struct {
     pedal_layer_state layers[PEDAL_LAYERS];
 } pedal_state;
 #else
+/* cell: what a unit keeps for itself, an LSTM's cell or a GRU's state. */
 typedef struct {
     pedal_cell cell[PEDAL_HIDDEN_ROOM];
     pedal_hidden hidden[PEDAL_PADDED_ROOM]; /* read in pairs: aligned to four bytes by what lies before it */

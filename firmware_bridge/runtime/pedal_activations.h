@@ -77,4 +77,9 @@ PEDAL_INLINE float pedal_sigmoid_float(float argument)
     return 1.0f / (1.0f + pedal_exp_of_minus(argument));
 }
 
+/* Four sums of one unit, which a cell gives their meaning. */
+typedef struct {
+    float first, second, third, fourth;
+} pedal_unit_sums;
+
 #endif

@@ -6,22 +6,24 @@
 #include "pedal_activations.h"
 #include "pedal_audio.h"
 #include "pedal_float.h"
+#if defined(PEDAL_CELL_GRU)
+#include "pedal_gru_unit.h"
+#else
+#include "pedal_lstm_unit.h"
+#endif
 
-/* Sums of one unit's four gates. */
-typedef struct {
-    float input, forget, candidate, output;
-} pedal_float_gates;
-
-PEDAL_INLINE pedal_float_gates pedal_add_products(pedal_float_gates sums, const float *weights, const float *signal,
-                                                  int count)
+PEDAL_INLINE pedal_unit_sums pedal_add_products(pedal_unit_sums sums, const float *weights, const float *signal,
+                                                int count, int idle)
 {
     PEDAL_UNROLL
     for (int k = 0; k < count; k++, weights += 4) {
         const float value = signal[k];
-        sums.input = PEDAL_FMA(weights[0], value, sums.input);
-        sums.forget = PEDAL_FMA(weights[1], value, sums.forget);
-        sums.candidate = PEDAL_FMA(weights[2], value, sums.candidate);
-        sums.output = PEDAL_FMA(weights[3], value, sums.output);
+        sums.first = PEDAL_FMA(weights[0], value, sums.first);
+        sums.second = PEDAL_FMA(weights[1], value, sums.second);
+        if (idle != 2)
+            sums.third = PEDAL_FMA(weights[2], value, sums.third);
+        if (idle != 3)
+            sums.fourth = PEDAL_FMA(weights[3], value, sums.fourth);
     }
     return sums;
 }
@@ -31,18 +33,13 @@ PEDAL_INLINE void pedal_step_layer(pedal_layer_state *layer, float *next, const 
                                    const float *recurrent, const float *signal, int inputs)
 {
     for (int unit = 0; unit < PEDAL_HIDDEN; unit++) {
-        pedal_float_gates sums = {bias[0], bias[1], bias[2], bias[3]};
-        sums = pedal_add_products(sums, kernel, signal, inputs);
-        sums = pedal_add_products(sums, recurrent, layer->hidden, PEDAL_HIDDEN);
+        pedal_unit_sums sums = {bias[0], bias[1], bias[2], bias[3]};
+        sums = pedal_add_products(sums, kernel, signal, inputs, PEDAL_IDLE_KERNEL_ROW);
+        sums = pedal_add_products(sums, recurrent, layer->hidden, PEDAL_HIDDEN, PEDAL_IDLE_RECURRENT_ROW);
         bias += 4;
         kernel += 4 * inputs;
         recurrent += 4 * PEDAL_HIDDEN;
-        const float written = pedal_sigmoid_float(sums.input) * pedal_tanh_float(sums.candidate);
-        /* f c = c - (1 - f) c, and 1 - f is a sigmoid as well: exact even where f is all but 1. */
-        const float forgotten = pedal_sigmoid_float(-sums.forget) * layer->cell[unit];
-        const float cell = layer->cell[unit] + (written - forgotten);
-        layer->cell[unit] = cell;
-        next[unit] = pedal_sigmoid_float(sums.output) * pedal_tanh_float(cell);
+        next[unit] = pedal_step_unit(sums, &layer->cell[unit]);
     }
     memcpy(layer->hidden, next, (size_t)PEDAL_HIDDEN_PADDED * sizeof *next);
 }

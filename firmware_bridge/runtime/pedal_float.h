@@ -10,7 +10,7 @@
 
 #define PEDAL_ROWS (4 * PEDAL_HIDDEN)
 
-/* Unit by unit; in each, for every input in turn, the four gates: input, forget, candidate, output. */
+/* Unit by unit; in each, for every input in turn, its four rows (for an LSTM the gates: input, forget, candidate, output). */
 extern const float pedal_layer0_bias[PEDAL_ROWS];
 extern const float pedal_layer0_kernel[PEDAL_ROWS];
 extern const float pedal_layer0_recurrent[PEDAL_ROWS * PEDAL_HIDDEN];

@@ -8,7 +8,7 @@
 
 #include "pedal_audio.h"
 #include "pedal_frames.h"
-#include "pedal_gate_lanes.h"
+#include "pedal_lstm_lanes.h"
 
 #define PEDAL_WINDOWS (PEDAL_TOGETHER * PEDAL_LANES)
 

@@ -1,5 +1,5 @@
 /* The tables of a frame network, which pedal_model.c holds: unit by unit, input by input, the four gates' weights (input,
- * forget, candidate, output), with the factors of pedal_gate_lanes.h. */
+ * forget, candidate, output), with the factors of pedal_lstm_lanes.h. */
 #ifndef PEDAL_FRAMES_H
 #define PEDAL_FRAMES_H
 

@@ -1,4 +1,4 @@
-/* Float arithmetic for machines with vectors: a unit in each lane, its four gates in four vectors.
+/* Float arithmetic for machines with vectors: a unit in each lane, its four sums in four vectors.
  *
  * A sample waits for the one before it: state, sums, gates, cell, tanh, state. Small networks wait for that chain, large
  * ones for the multiplications, and what is best lies between; so this file has five switches, and whoever compiles it
@@ -13,8 +13,12 @@
  * PEDAL_WRITTEN_OUT    1: loops over groups of states are, as they must be for registers; 0: they stay loops
  */
 #include "pedal_audio.h"
-#include "pedal_gate_lanes.h"
 #include "pedal_vector.h"
+#if defined(PEDAL_CELL_GRU)
+#include "pedal_gru_lanes.h"
+#else
+#include "pedal_lstm_lanes.h"
+#endif
 
 #define PEDAL_CHUNKS (PEDAL_GROUPS / PEDAL_TOGETHER)
 #define PEDAL_EARLY (PEDAL_GROUPS - PEDAL_LATE)
@@ -61,9 +65,9 @@ PEDAL_INLINE pedal_sums pedal_spread(const pedal_states *states, int group, int 
 #endif
 }
 
-/* Adds weights times the states of groups first to last - 1 to a chunk's sums. */
+/* Adds weights times the states of groups first to last - 1 to a chunk's sums, but for an idle row of each group. */
 PEDAL_INLINE void pedal_add_products(pedal_sums sums[PEDAL_TOGETHER][4], const pedal_weight *weights,
-                                     const pedal_states *states, int first, int last)
+                                     const pedal_states *states, int first, int last, int idle)
 {
 #if PEDAL_SPLIT
     pedal_sums odd[4] = {{0}, {0}, {0}, {0}};
@@ -84,6 +88,8 @@ PEDAL_INLINE void pedal_add_products(pedal_sums sums[PEDAL_TOGETHER][4], const p
             const pedal_sums state = pedal_spread(states, group, step);
 #pragma GCC unroll 16
             for (int row = 0; row < 4 * PEDAL_TOGETHER; row++) {
+                if (row % 4 == idle)
+                    continue;
 #if PEDAL_INT16_WEIGHTS
                 pedal_sums *sum = &sums[row / 4][row % 4];
                 *sum = pedal_add_pair(*sum, weights + 2 * row * PEDAL_LANES, state);
@@ -136,7 +142,8 @@ PEDAL_INLINE void pedal_add_early(pedal_sums sums[PEDAL_GROUPS][4], const pedal_
 #pragma GCC unroll 16
         for (int row = 0; row < 4 * PEDAL_TOGETHER; row++)
             part[row / 4][row % 4] = (pedal_sums){0};
-        pedal_add_products(part, tables->recurrent + chunk * PEDAL_CHUNK_WEIGHTS, own, 0, PEDAL_EARLY);
+        pedal_add_products(part, tables->recurrent + chunk * PEDAL_CHUNK_WEIGHTS, own, 0, PEDAL_EARLY,
+                           PEDAL_IDLE_RECURRENT_ROW);
 #pragma GCC unroll 16
         for (int row = 0; row < 4 * PEDAL_TOGETHER; row++)
             sums[chunk * PEDAL_TOGETHER + row / 4][row % 4] = part[row / 4][row % 4];
@@ -167,7 +174,7 @@ PEDAL_INLINE pedal_floats pedal_step_layer(pedal_layer_work *layer, int now, con
             pedal_floats *sum = &z[row / 4][row % 4];
             const int place = (4 * PEDAL_TOGETHER * chunk + row) * PEDAL_LANES;
             *sum = pedal_load(tables->bias + place);
-            if (!heard)
+            if (!heard && row % 4 != PEDAL_IDLE_KERNEL_ROW)
                 *sum += pedal_load(pedal_layer0_kernel + place) * pedal_splat(x);
             part[row / 4][row % 4] = PEDAL_FIRST_SUM(*sum);
 #if PEDAL_LATE
@@ -175,7 +182,7 @@ PEDAL_INLINE pedal_floats pedal_step_layer(pedal_layer_work *layer, int now, con
 #endif
         }
         pedal_add_products(part, tables->recurrent + chunk * PEDAL_CHUNK_WEIGHTS, &own, PEDAL_LATE ? PEDAL_EARLY : 0,
-                           PEDAL_GROUPS);
+                           PEDAL_GROUPS, PEDAL_IDLE_RECURRENT_ROW);
 #pragma GCC unroll 16
         for (int member = 0; member < PEDAL_TOGETHER; member++)
             pedal_finish_sums(z[member], part[member],
@@ -184,7 +191,8 @@ PEDAL_INLINE pedal_floats pedal_step_layer(pedal_layer_work *layer, int now, con
 #pragma GCC unroll 16
             for (int row = 0; row < 4 * PEDAL_TOGETHER; row++)
                 part[row / 4][row % 4] = PEDAL_FIRST_SUM(z[row / 4][row % 4]);
-            pedal_add_products(part, tables->kernel + chunk * PEDAL_CHUNK_WEIGHTS, heard, 0, PEDAL_GROUPS);
+            pedal_add_products(part, tables->kernel + chunk * PEDAL_CHUNK_WEIGHTS, heard, 0, PEDAL_GROUPS,
+                               PEDAL_IDLE_KERNEL_ROW);
 #pragma GCC unroll 16
             for (int member = 0; member < PEDAL_TOGETHER; member++)
                 pedal_finish_sums(z[member], part[member],

@@ -1,8 +1,7 @@
 /* The tables of a float model for machines with vectors, which pedal_model.c holds.
  *
- * Units come in groups of PEDAL_LANES; behind the last unit lie zeros. Everything of a group lies together, gate by gate:
- * input, forget, candidate, output. Rows of the input and the output gate are halved, for sigmoid x = (1 + tanh(x / 2)) / 2;
- * those of the forget gate are divided by ln 2, for an exponential of base 2.
+ * Units come in groups of PEDAL_LANES; behind the last unit lie zeros. Everything of a group lies together, row by row,
+ * four of them (pedal_lstm_lanes.h and pedal_gru_lanes.h say which, and with what factors).
  *
  * A matrix is read group by group of states, PEDAL_TOGETHER groups of rows at once: chunk of rows, state (or pair of
  * states), group of the chunk, gate, lane.
