@@ -1,7 +1,7 @@
 """A network whose cell has no fused operator as a TFLite graph: contract/loop_plan.py, written down.
 
-Tried against a graph unrolled for a block, and against one of a single step that the player calls for every sample
-(``benchmarks/gru_forms.py``): the loop is as fast as the one, ten times smaller, and plays blocks of any length.
+A graph unrolled for a block would be about as fast, ten times larger, and made for one length of block; one of a single
+step, which the player calls for every sample, costs a call of the interpreter per sample.
 """
 
 from collections.abc import Iterator
