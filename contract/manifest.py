@@ -85,8 +85,8 @@ def encode_manifest(manifest: Manifest) -> bytes:
     for name in ("integer_format", "audio_code", "initial_state", *LEVELS):
         if fields[name] is None:
             del fields[name]
-    fields["format_version"] = (_WITH_INITIAL_STATE if manifest.initial_state else
-                                _WITH_AUDIO_CODE if manifest.audio_code else _PLAIN)
+    needed = _WITH_INITIAL_STATE if manifest.initial_state else _WITH_AUDIO_CODE if manifest.audio_code else _PLAIN
+    fields["format_version"] = max(manifest.format_version, needed)
     fields["network"] = manifest.network.model_dump(mode="json", exclude_none=True)
     fields["sample_rate_hz"] = manifest.sample_rate_hz
     return json.dumps(fields, indent=1, allow_nan=False).encode("utf-8")

@@ -17,7 +17,7 @@ from neuralpedal.contract.audio import write_recording
 from neuralpedal.contract.manifest import METADATA_NAME, Manifest, encode_manifest
 from neuralpedal.contract.spec import make_spec
 from neuralpedal.contract.weights import random_weights
-from neuralpedal.convert import float_graph
+from neuralpedal.convert import self_description
 from neuralpedal.convert.float_graph import build_float32
 from signals import RATE_HZ, plucks, soft_clip
 
@@ -133,7 +133,7 @@ def _broken_model(folder: Path, pedal: Path, kind: str, monkeypatch: pytest.Monk
     if kind == "truncated":
         path.write_bytes(pedal.read_bytes()[:-700])
     elif kind == "foreign":
-        monkeypatch.setattr(float_graph, "METADATA_NAME", "somebody_elses")
+        monkeypatch.setattr(self_description, "METADATA_NAME", "somebody_elses")
         path.write_bytes(build_float32(weights, manifest))
     elif kind == "newer":
         path.write_bytes(build_float32(weights, manifest.model_copy(update={"format_version": 99})))
@@ -147,7 +147,7 @@ def _broken_model(folder: Path, pedal: Path, kind: str, monkeypatch: pytest.Monk
     ("text", ("broken.tflite", "not a TFLite model")),
     ("truncated", ("broken.tflite", "damaged or truncated")),
     ("foreign", ("broken.tflite", "without a neuralpedal manifest", "neuralpedal convert")),
-    ("newer", ("broken.tflite", "format_version 99", "up to 2", "upgrade")),
+    ("newer", ("broken.tflite", "format_version 99", "up to 3", "upgrade")),
 ])
 @pytest.mark.parametrize("command", ["render", "profile", "evaluate"])
 def test_a_broken_model_is_named_and_nothing_is_written(
