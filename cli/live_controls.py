@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from neuralpedal.cli.console import note, warn
 from neuralpedal.contract.errors import ControlError
@@ -14,6 +15,9 @@ from neuralpedal.device.controls.control_table import all_limits
 from neuralpedal.device.controls.keyboard import is_usable, stdin_descriptor
 from neuralpedal.device.pedal import Pedal
 from neuralpedal.device.pedalboard import Pedalboard
+
+if TYPE_CHECKING:
+    from neuralpedal.cli.board_controls import BoardControls
 
 
 def open_panel(board: Pedalboard, rows: Sequence[ControlSettings], end: Callable[[], None], socket: Path | None,
@@ -31,6 +35,8 @@ def open_panel(board: Pedalboard, rows: Sequence[ControlSettings], end: Callable
     with ExitStack() as stack:
         stack.callback(panel.close)
         panel.connect(terminal if not headless and terminal is not None and is_usable(terminal) else None, end)
+        for source in _boards(board, rows, panel):
+            panel.loop.add(source)
         try:
             panel.listen(socket_path(socket))
         except ControlError as error:
@@ -39,6 +45,17 @@ def open_panel(board: Pedalboard, rows: Sequence[ControlSettings], end: Callable
             warn(f"{error}; `neuralpedal ctl` does not reach this one")
         stack.pop_all()
     return panel
+
+
+def _boards(board: Pedalboard, rows: Sequence[ControlSettings], panel: ControlPanel) -> list["BoardControls"]:
+    """The boards on serial lines that the rows are about, one for each port."""
+    if not any(row.board for row in rows):
+        return []
+    from neuralpedal.cli.board_controls import BoardControls
+
+    ports = dict.fromkeys(row.board.port for row in rows if row.board)
+    return [BoardControls(port, rows, panel.loop.deliver, lambda: light(board.pedal), lambda: board.preset.name, note)
+            for port in ports]
 
 
 def light(pedal: Pedal) -> str:

@@ -1,4 +1,4 @@
-"""One row of the table ``controls:`` of a pedal.yaml: a footswitch, LED, encoder, knob, MIDI message or key."""
+"""One row of the table ``controls:`` of a pedal.yaml: a footswitch, LED, encoder, knob, MIDI message, board or key."""
 
 from typing import Any, Literal
 
@@ -9,6 +9,9 @@ from neuralpedal.device.controls.value_range import ValueRange
 
 _STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
 _HIGHEST_PIN = 27
+_BOARD_PARTS = {"switch": ("press", "hold", "release", "hold_ms", "debounce_ms"), "knob": ("set", "range", "taper"),
+                "light": (), "text": ()}
+"""What a board has, and what may stand beside it."""
 _FROM_TO = "a list of two numbers, where it begins and where it ends"
 
 GOES_WITH: dict[str, tuple[str, ...]] = {
@@ -17,6 +20,7 @@ GOES_WITH: dict[str, tuple[str, ...]] = {
     "encoder": ("turn", "step", "push", "press", "hold", "hold_ms", "debounce_ms"),
     "knob": ("set", "range", "taper"),
     "midi": ("press", "release", "switch", "set", "range", "taper"),
+    "board": ("press", "hold", "release", "hold_ms", "debounce_ms", "set", "range", "taper"),
     "key": ("press",),
 }
 """By the key that says what a row is about: what else may stand in it."""
@@ -58,6 +62,29 @@ class MidiSettings(BaseModel):
         return self
 
 
+class BoardSettings(BaseModel):
+    """A part of a board on a serial line (docs/link-protocol.md): a switch, a knob, a light, or a line of text."""
+
+    model_config = _STRICT
+
+    port: str = Field(min_length=1, max_length=200, description="the board's port, such as /dev/ttyACM0")
+    switch: int | None = Field(default=None, ge=0, le=7, description="a footswitch, 0 to 7")
+    knob: int | None = Field(default=None, ge=0, le=7, description="a knob, 0 to 7")
+    light: int | None = Field(default=None, ge=0, le=7, description="a light, 0 to 7: as an LED beside a footswitch")
+    text: int | None = Field(default=None, ge=0, le=3, description="a line of a display, 0 to 3: the preset's name")
+
+    @property
+    def part(self) -> str:
+        """Which of them it is."""
+        return next(name for name in _BOARD_PARTS if getattr(self, name) is not None)
+
+    @model_validator(mode="after")
+    def _one_part(self) -> "BoardSettings":
+        if sum(getattr(self, name) is not None for name in _BOARD_PARTS) != 1:
+            raise ValueError("wanted `switch: 0`, `knob: 0`, `light: 0` or `text: 0` beside the port, one of them")
+        return self
+
+
 class ControlSettings(BaseModel):
     """One row.
 
@@ -76,6 +103,8 @@ class ControlSettings(BaseModel):
                                       description="a list of two pins from 0 to 27 (BCM), such as [5, 6]")
     knob: KnobSettings | None = Field(default=None, description="an input of a converter, such as {mcp3008: 0}")
     midi: MidiSettings | None = Field(default=None, description="a message, such as {cc: 7} or {program: any}")
+    board: BoardSettings | None = Field(default=None, description="a part of a board, such as {port: /dev/ttyACM0, "
+                                        "switch: 0}")
     key: str | None = Field(default=None, min_length=1, max_length=1, description="one character, best in quotes")
     press: str | None = _action("what a press does")
     hold: str | None = _action("what a long press does")
@@ -124,9 +153,22 @@ class ControlSettings(BaseModel):
         wanted = {"footswitch": ("press", "hold", "release"), "encoder": ("turn",), "knob": ("set",), "key": ("press",)}
         if kind in wanted and all(getattr(self, name) is None for name in wanted[kind]):
             return f"{kind} {getattr(self, kind)} does nothing; wanted {' or '.join(wanted[kind])}"
+        if self.board is not None:
+            return self._wrong_beside_board()
         if self.midi and self.midi.cc is not None and not (self.press or self.release or self.switch or self.set):
             return f"cc {self.midi.cc} does nothing; wanted press, release, switch or set"
         return None
+
+    def _wrong_beside_board(self) -> str | None:
+        assert self.board is not None
+        part = self.board.part
+        foreign = sorted(self.model_fields_set - {"board", *_BOARD_PARTS[part]})
+        if foreign:
+            more = ", ".join(_BOARD_PARTS[part]) or "nothing else"
+            return f"a board's {part} and {foreign[0]} do not go together; wanted {more}"
+        if part == "switch" and not (self.press or self.hold or self.release):
+            return "a board's switch does nothing; wanted press, hold or release"
+        return "a board's knob does nothing; wanted set" if part == "knob" and self.set is None else None
 
     def _contradiction(self) -> str | None:
         if self.hold and self.release:

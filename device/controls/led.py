@@ -13,6 +13,12 @@ _BLINKS_HZ = {MUTED: 2.0, OVERLOADED: 8.0}
 _LOOK_S = 0.03
 
 
+def is_lit(state: str, now_s: float) -> bool:
+    """Whether a light that says so is lit now."""
+    rate_hz = _BLINKS_HZ.get(state)
+    return state == HEARD if rate_hz is None else int(2.0 * rate_hz * now_s) % 2 == 0
+
+
 class Led:
     """Args: pin: BCM number, with a resistor to the LED and ground. state: one of the four words of the module."""
 
@@ -27,9 +33,7 @@ class Led:
 
     def tend(self, now_s: float) -> float:
         """Light it or not."""
-        state = self._state()
-        rate_hz = _BLINKS_HZ.get(state)
-        lit = state == HEARD if rate_hz is None else int(2.0 * rate_hz * now_s) % 2 == 0
+        lit = is_lit(self._state(), now_s)
         if lit != self._lit:
             with pin_errors(self.name):
                 self._device.value = lit
