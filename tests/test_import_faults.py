@@ -247,19 +247,20 @@ FUZZED = settings(max_examples=int(os.environ.get("FUZZ_EXAMPLES", "150")),
 
 @FUZZED
 @given(data=rewritten())
-def test_no_value_in_any_place_raises_anything_else(data: bytes, tmp_path: Path) -> None:
+def test_no_value_in_any_place_raises_anything_else(data: bytes, tmp_path: Path, bounded_memory: None) -> None:
     accepted_or_refused(tmp_path / "amp.json", data)
 
 
 @FUZZED
 @given(data=damaged_bytes([json.dumps(content).encode() for content in GOOD.values()]))
-def test_no_damage_to_a_json_file_raises_anything_else(data: bytes, tmp_path: Path) -> None:
+def test_no_damage_to_a_json_file_raises_anything_else(data: bytes, tmp_path: Path, bounded_memory: None) -> None:
     accepted_or_refused(tmp_path / "amp.json", data)
 
 
 @FUZZED
 @given(data=damaged_bytes([npz()]), cut=st.integers(0, 40))
-def test_no_damage_to_an_array_archive_raises_anything_else(data: bytes, cut: int, tmp_path: Path) -> None:
+def test_no_damage_to_an_array_archive_raises_anything_else(data: bytes, cut: int, tmp_path: Path,
+                                                            bounded_memory: None) -> None:
     accepted_or_refused(tmp_path / "amp.npz", data[: len(data) - cut**2])
 
 
@@ -267,7 +268,7 @@ def test_no_damage_to_an_array_archive_raises_anything_else(data: bytes, cut: in
 @given(draw=st.data())
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 def test_no_damage_to_a_keras_file_raises_anything_else(suffix: str, draw: st.DataObject, saved: dict[str, bytes],
-                                                        tmp_path: Path) -> None:
+                                                        tmp_path: Path, bounded_memory: None) -> None:
     data = draw.draw(damaged_bytes([saved[suffix]]))
     cut = draw.draw(st.just(0) | st.integers(0, 40))
     accepted_or_refused(tmp_path / f"amp{suffix}", data[: len(data) - cut**2])

@@ -1,0 +1,62 @@
+"""Every capture that is at hand sounds the same in Keras, the reference, LiteRT, C and compiled for this machine."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from firmware_pedals import compile_pedal
+from neuralpedal.contract.errors import ModelFileError
+from neuralpedal.contract.manifest import Manifest
+from neuralpedal.contract.metrics import esr
+from neuralpedal.contract.reference import open_reference
+from neuralpedal.contract.tflite_file import read_tflite
+from neuralpedal.convert.float_graph import build_float32
+from neuralpedal.device.engine import open_engine
+from neuralpedal.device.stream import stream
+from neuralpedal.firmware_bridge.kernel_race import LARGEST_ESR
+from neuralpedal.firmware_bridge.native_library import build_native
+from neuralpedal.train.importing.capture import ImportOptions
+from neuralpedal.train.importing.formats import SUFFIXES, read_capture
+from neuralpedal.train.importing.golden_check import check_golden
+from neuralpedal.train.networks.pedal_model import build_model
+from signals import plucks
+
+DRY = plucks(1.0)[24_000:24_192]
+REFUSED = {"wavenet.nam", "gru.json", "gru_1d.json", "lstm.json"}
+"""Networks of other layers, which tests/test_importing.py names."""
+
+
+def _files() -> list[Path]:
+    root = Path(os.environ.get("NEURALPEDAL_DATA", Path(__file__).parents[1] / ".." / "shared" / "data"))
+    return [path for folder in ("captures", "seed_models") for path in sorted((root / folder).rglob("*"))
+            if path.suffix in SUFFIXES and path.name not in REFUSED]
+
+
+def test_there_are_captures_to_prove_it_with(data_folder: Path) -> None:
+    kinds = {path.parent.name for path in _files()}
+    assert kinds == {"nam", "rtneural", "guitarml", "seed_models"} and len(_files()) == 53
+    for name in REFUSED:
+        with pytest.raises(ModelFileError):
+            read_capture(next(data_folder.rglob(name)), ImportOptions())
+
+
+@pytest.mark.parametrize("path", _files(), ids=lambda path: path.name)
+def test_a_capture_plays_equally_everywhere(path: Path, tmp_path: Path, c_compiler: None) -> None:
+    capture, _ = check_golden(read_capture(path, ImportOptions()), force=False)
+    weights, model = capture.weights, tmp_path / "pedal.tflite"
+    wanted = open_reference(weights).process(DRY)
+    keras = build_model(weights.spec)
+    keras.assign(weights)
+    np.testing.assert_allclose(keras.process(DRY), wanted, atol=1e-5)
+    model.write_bytes(build_float32(weights, Manifest(name="proof", scheme="float32", network=weights.spec)))
+    np.testing.assert_allclose(stream(open_engine(model, "litert", 64), DRY), wanted, atol=1e-5)
+    # Compiling takes seconds: of the 47 alike networks of one study, every sixteenth.
+    if path.suffix != ".npz" or _files().index(path) % 16 == 0:
+        native = open_engine(model, "native", 64, library=build_native(model, tmp_path / "cache").folder)
+        # Kernels for vectors have quicker sigmoids: 1.6e-4 away at the worst, which misses 1e-5; an ESR of 1e-6 holds.
+        assert esr(wanted, stream(native, DRY)) <= LARGEST_ESR
+    if not weights.spec.kind.has_frame:
+        portable = compile_pedal(read_tflite(model), tmp_path / "c")
+        np.testing.assert_allclose(portable.pedal.process(DRY, (64,)), wanted, atol=1e-5)
