@@ -48,12 +48,14 @@ def command() -> None:
               "example plays, else float.")
 @click.option("--board", type=click.Choice(boards_with_example()), help="Add this board's example program: audio "
               "callback, footswitch, bypass, LED.")
+@click.option("--link", is_flag=True, help="With --board: the example speaks the link over USB "
+              "(docs/link-protocol.md).")
 @click.option("--kernels", type=click.Choice(("litert", "tflm")), help="Whose arithmetic a w8a8 file is played in, "
               "LiteRT's (the default) or tflite-micro's, which takes 33 to 67 KiB less flash.")
 @click.option("--name", help="C identifier for PEDAL_NAME; by default the pedal's name.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
-def write(model: Path, out: Path, target: str | None, io: str | None, board: str | None, kernels: str | None,
-          name: str | None, as_json: bool) -> None:
+def write(model: Path, out: Path, target: str | None, io: str | None, board: str | None, link: bool,
+          kernels: str | None, name: str | None, as_json: bool) -> None:
     """Write MODEL (a .tflite of a streaming LSTM) as C99: tables, runtime, golden vectors, README.
 
     \b
@@ -63,7 +65,7 @@ def write(model: Path, out: Path, target: str | None, io: str | None, board: str
     """
     from neuralpedal.firmware_bridge.project import write_project
 
-    project = write_project(model, out, target, io, kernels, name, board=board)
+    project = write_project(model, out, target, io, kernels, name, board=board, link=link)
     if as_json:
         print_json({"folder": str(out), "name": project.name, "target": project.target, "io": project.io,
                     "board": project.board, "kernels": project.kernels, "state_bytes": project.state_bytes,

@@ -60,6 +60,7 @@ class Example(BaseModel):
 
     Attributes:
         folder: in ``boards/``. io: the type of its samples. build: how to compile and flash it, for the README.
+        link_folder: of the program that speaks the link as well; None where there is none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -67,6 +68,7 @@ class Example(BaseModel):
     folder: str = Field(min_length=1)
     io: Literal["float", "int16"]
     build: str = Field(min_length=1)
+    link_folder: str | None = None
 
 
 class Board(BaseModel):

@@ -58,26 +58,30 @@ class Project:
 
 def write_project(model: Path, out: Path, target: str | None = None, io: str | None = None,
                   kernels: str | None = None, name: str | None = None, golden_s: float = GOLDEN_S,
-                  board: str | None = None) -> Project:
+                  board: str | None = None, link: bool = False) -> Project:
     """Write ``model`` (a ``.tflite``) as a project to ``out``, whole or not at all.
 
     Args:
         target: a name of target.target_names(); by default the board's core, without a board the host. io: float or
             int16; by default what the board's example plays, else float. name: a C identifier; by default the pedal's.
         kernels: litert or tflm, of a w8a8 file. golden_s: length of the golden vectors.
-        board: whose example program the project holds, instead of the target's harness.
+        board: whose example program the project holds, instead of the target's harness. link: one that speaks the link.
 
     Raises:
         ModelFileError: it cannot be read, or no C exists for it. SpecError: an impossible option.
         OutputError: ``out`` holds something else or cannot be written. FirmwareError: no fixed-point map of its audio.
     """
+    if link and board is None:
+        raise SpecError("--link is about a board's example program; give --board as well")
     target, io = _choose(target, io, board)
     chosen, file = load_target(target), read_tflite(model)
     name = identifier_of(file.manifest().name) if name is None else check_identifier(name)
     check_free(out)
-    request = CodeRequest(io, kernels, name, _command(model, out, target, io, kernels, name, board))
+    command = _command(model, out, target, io, kernels, name, board) + (" --link" if link else "")
+    request = CodeRequest(io, kernels, name, command)
     made = c_sources(file, request)
-    program = _harness_texts(chosen) if board is None else example_texts(find_example(board)[1], out.resolve().name)
+    program = _harness_texts(chosen) if board is None else example_texts(find_example(board, link)[1],
+                                                                        out.resolve().name, link)
     contents = _contents(file, made.texts | program, request, golden_s)
     contents[MODEL_FILE] = model.read_bytes()
     project = Project(out, name, target, io, kernels, hashlib.sha256(contents[MODEL_FILE]).hexdigest(),

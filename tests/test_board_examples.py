@@ -103,6 +103,30 @@ def test_a_project_for_a_board_is_verified_on_its_core_and_on_the_host(tmp_path:
     assert verify_project(project.folder, "host").passed
 
 
+@pytest.mark.parametrize("scheme", ["w8a16", "w8"])
+def test_an_example_that_speaks_the_link_compiles_with_all_its_sources_and_plays(scheme: str, tmp_path: Path) -> None:
+    need("arm-none-eabi-gcc", "qemu-system-arm")
+    write_pedal(tmp_path / "pedal.tflite", Wanted(scheme, 8))
+    project = write_project(tmp_path / "pedal.tflite", tmp_path / "my-pedal", board="pico-2", golden_s=0.01, link=True)
+    done = compile_example(project)
+    assert done.returncode == 0, done.stderr
+    symbols = subprocess.run(["arm-none-eabi-nm", str(tmp_path / "example.o")], capture_output=True, text=True,
+                             check=True).stdout
+    assert all(f" U {name}" in symbols for name in ("pedal_process", "pedal_link_init", "pedal_link_receive",
+                                                    "pedal_link_play", "pedal_link_footswitch"))
+    # All C files of the folder are compiled here, as Arduino does it.
+    assert {"pedal_link.c", "pedal_store.c", "pedal_player_float.c", "pedal_float.c"} < set(project.sources)
+    assert verify_project(project.folder).passed
+    assert "--link" in (project.folder / "README.md").read_text()
+
+
+def test_a_board_without_such_an_example_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"board teensy-4\.1: has no example that speaks the link; these have: pico-2"):
+        write_project(GOLDEN, tmp_path / "out", board="teensy-4.1", link=True)
+    with pytest.raises(SpecError, match="give --board as well"):
+        write_project(GOLDEN, tmp_path / "out", link=True)
+
+
 def test_samples_that_the_board_does_not_play_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="the example for daisy-seed plays float samples"):
         write_project(GOLDEN, tmp_path / "out", io="int16", board="daisy-seed")

@@ -3,6 +3,10 @@
 #include <string.h>
 
 #include "pedal.h"
+
+/* A folder that also holds players has the kernels of all of them; compiled for another model, this one is empty. */
+#if defined(PEDAL_ARITHMETIC_FLOAT)
+
 #include "pedal_activations.h"
 #include "pedal_audio.h"
 #include "pedal_float.h"
@@ -66,3 +70,5 @@ void pedal_process(pedal_state *state, const pedal_sample *in, pedal_sample *out
     for (size_t t = 0; t < n; t++)
         out[t] = pedal_decode(pedal_step(state, pedal_encode(in[t])));
 }
+
+#endif

@@ -25,3 +25,20 @@ public:
     bool read16(int16_t *left, int16_t *right);
     size_t write16(int16_t left, int16_t right);
 };
+
+class SerialUSB {
+public:
+    void begin(unsigned long baud);
+    int available();
+    int read();
+    size_t write(const uint8_t *bytes, size_t size);
+    void flush();
+};
+extern SerialUSB Serial;
+
+class RP2040 {
+public:
+    void reboot();
+    static int f_cpu();
+};
+extern RP2040 rp2040;
