@@ -23,7 +23,7 @@ import tensorflow as tf
 
 from neuralpedal.contract.spec import make_spec
 from neuralpedal.train.native.kernel import KernelUnavailableError
-from neuralpedal.train.networks.pedal_model import build_model
+from neuralpedal.train.networks.model_file import build_model
 
 Step = Callable[[], object]
 

@@ -21,7 +21,7 @@ def command(run: Path, format_name: str, out: Path | None, zero_state: bool, ove
 
     \b
     Formats:
-      nam        Neural Amp Modeler: LSTM without skip, with an initial state
+      nam        Neural Amp Modeler: WaveNet or LSTM without skip, with an initial state
       aidax      AIDA-X: LSTM or GRU, skip, gain, a test of 2,048 samples inside
       guitarml   GuitarML (Proteus, NeuralPi): LSTM or GRU, skip
     Gear, tone type, levels and loudness of an imported network go along. What a format cannot say is refused.

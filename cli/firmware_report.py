@@ -17,7 +17,7 @@ def measured_pedal(folder: Path, found: Verification) -> MeasuredPedal:
     """What a verification tells about costs."""
     project = read_project(folder)
     manifest = project.model.manifest()
-    spec, cost = manifest.network, None
+    spec, cost = manifest.recurrent, None
     if found.instructions_per_sample is not None and found.flash_bytes is not None and found.ram_bytes is not None:
         cost = Cost(found.instructions_per_sample, found.flash_bytes, found.ram_bytes + (found.stack_bytes or 0))
     return MeasuredPedal(arithmetic_of(manifest.scheme, project.kernels), spec.num_layers, spec.hidden_size,

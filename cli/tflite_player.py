@@ -41,10 +41,10 @@ def _library(path: Path, cache: Path | None) -> Path:
     from neuralpedal.firmware_bridge.unit_rows import KINDS
 
     manifest = read_manifest(path)
-    if manifest.network.kind.has_frame and manifest.scheme not in FLOAT_SCHEMES:
+    if manifest.recurrent.kind.has_frame and manifest.scheme not in FLOAT_SCHEMES:
         raise FirmwareError(f"{path}: there is no C for frame networks as {manifest.scheme}")
-    if manifest.network.kind.cell not in KINDS:
-        raise FirmwareError(f"{path}: there is no C for a {manifest.network.label}")
+    if manifest.recurrent.kind.cell not in KINDS:
+        raise FirmwareError(f"{path}: there is no C for a {manifest.recurrent.label}")
     try:
         return build_native(path, cache).folder
     except FirmwareError:

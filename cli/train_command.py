@@ -11,6 +11,7 @@ from neuralpedal.cli.interruption import interruptible
 from neuralpedal.cli.quiet import quiet_tensorflow
 from neuralpedal.contract.errors import DeviceError
 from neuralpedal.contract.spec import FAMILIES
+from neuralpedal.contract.wavenet import FAMILY as WAVENET
 
 INTERRUPTED = 130
 
@@ -21,8 +22,10 @@ INTERRUPTED = 130
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Run folder to write.")
 @click.option("--recipe", default="standard", show_default=True, metavar="NAME|FILE.yaml",
               help="quick (3 min), standard (10 min), best (30 min), or a YAML file; options override it.")
-@click.option("--family", type=click.Choice(tuple(FAMILIES)), help="Kind of network.  [recipe: lstm]")
+@click.option("--family", type=click.Choice((*FAMILIES, WAVENET)), help="Kind of network.  [recipe: lstm]")
 @click.option("--frame", type=int, help="Samples that each output sample answers, for frame_lstm.  [default: 64]")
+@click.option("--preset", help="Size of a wavenet: nano, feather, lite, standard, a2-lite or a2-full.  "
+              "[default: feather]")
 @click.option("--hidden", type=int, help="Units per layer.  [recipe: 16]")
 @click.option("--layers", type=int, help="Recurrent layers, 1 or 2.  [recipe: 1]")
 @click.option("--minutes", type=float, help="Budget as wall time.  [recipe: 10]")
@@ -32,9 +35,9 @@ INTERRUPTED = 130
 @click.option("--overwrite", is_flag=True, help="Replace a run in --out.")
 @click.option("--align/--no-align", default=True, help="Correct latency, polarity and drift of WET.  [default: align]")
 @click.option("--json", "as_json", is_flag=True, help="Print the content of training.json.")
-def command(dry: Path, wet: Path, out: Path, recipe: str, family: str | None, frame: int | None, hidden: int | None,
-            layers: int | None, minutes: float | None, epochs: int | None, seed: int | None, resume: bool,
-            overwrite: bool, align: bool, as_json: bool) -> int:
+def command(dry: Path, wet: Path, out: Path, recipe: str, family: str | None, frame: int | None, preset: str | None,
+            hidden: int | None, layers: int | None, minutes: float | None, epochs: int | None, seed: int | None,
+            resume: bool, overwrite: bool, align: bool, as_json: bool) -> int:
     """Train a network on DRY (the guitar) and WET (the same take through the pedal).
 
     Both are mono WAV or FLAC of one sample rate, and are inspected first (see `inspect`).
@@ -42,13 +45,14 @@ def command(dry: Path, wet: Path, out: Path, recipe: str, family: str | None, fr
 
     lstm, gru and rnn stream: their state is carried on from sample to sample. frame_lstm answers the last --frame
     samples from zero state; the usual structures, layers×hidden/frame, are 1×16/32, 2×16/32, 1×16/64, 1×32/64 and
-    2×32/64.
+    2×32/64. wavenet is the network of Neural Amp Modeler, in its sizes.
 
     \b
     Examples:
       neuralpedal train dry.wav wet.wav --out sd1
       neuralpedal train dry.wav wet.wav --out sd1-32 --hidden 32 --minutes 15 --seed 1
       neuralpedal train dry.wav wet.wav --out sd1-frame --family frame_lstm --layers 2 --hidden 16 --frame 32
+      neuralpedal train dry.wav wet.wav --out sd1-feather --family wavenet --preset feather
       neuralpedal train dry.wav wet.wav --out sd1 --minutes 20 --resume
     """
     if minutes is not None and epochs is not None:
@@ -59,10 +63,12 @@ def command(dry: Path, wet: Path, out: Path, recipe: str, family: str | None, fr
     from neuralpedal.train.recipe import read_recipe
     from neuralpedal.train.session import prepare_session
 
-    chosen = read_recipe(recipe, family=family, frame_samples=frame, hidden_size=hidden, num_layers=layers,
-                         minutes=minutes, epochs=epochs, seed=seed)
-    if frame is not None and not FAMILIES[chosen.family].has_frame:
+    chosen = read_recipe(recipe, family=family, frame_samples=frame, preset=preset, hidden_size=hidden,
+                         num_layers=layers, minutes=minutes, epochs=epochs, seed=seed)
+    if frame is not None and not (chosen.family in FAMILIES and FAMILIES[chosen.family].has_frame):
         raise click.UsageError(f"--frame is for --family frame_lstm; {chosen.family} carries its state on")
+    if chosen.family == WAVENET and (hidden, layers) != (None, None):
+        raise click.UsageError("--hidden and --layers are for recurrent networks; a wavenet has a --preset")
     with steps("inspecting the recordings"):
         session = prepare_session(dry, wet, out, chosen, resume=resume, overwrite=overwrite, align=align)
     for warning in session.warnings:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from neuralpedal.cli.picture import BLUE, RED, YELLOW, png_figure
-from neuralpedal.contract.spec import make_spec
+from neuralpedal.contract.any_network import make_network
 
 _LADDER = ((0.01, "great"), (0.035, "not bad"), (0.1, "might be fine"))
 
@@ -25,7 +25,7 @@ def write_training_picture(path: Path, training: dict[str, Any]) -> None:
         rate = axes.twinx()
         rate.semilogy(minutes, [row["learning_rate"] for row in history], color=RED, linewidth=0.8)
         rate.set_ylabel("learning rate", color=RED)
-        label = make_spec(**training["network"]).label
+        label = make_network(**training["network"]).label
         axes.set(title=f"{label}, best validation ESR {training['esr_validation']:.4f}", xlabel="minutes",
                  ylabel="ESR, validation part")
         axes.legend(loc="upper right")

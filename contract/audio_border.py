@@ -75,7 +75,7 @@ class _CoarseFine(AudioBorder):
         codes = [code_of(file.tensors[index], str(file.path)) for index in (*file.inputs, *file.outputs)]
         self._input = CoarseFineInput(codes[0].scale, manifest.audio_code.ratio, block_size)
         self._output = CoarseFineOutput(codes[1], codes[2], block_size)
-        self._skip = manifest.network.skip
+        self._skip = manifest.recurrent.skip
 
     def encode(self, dry: Floats) -> Integers:
         return self._input.encode(dry)

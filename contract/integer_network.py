@@ -116,13 +116,13 @@ def read_integer_network(file: TfliteFile) -> IntegerNetwork:
     if manifest.scheme != SCHEME or manifest.integer_format is None:
         raise ModelFileError(f"{file.path}: its scheme is {manifest.scheme}; integer formats are in {SCHEME} files "
                              "only; convert the model to that scheme")
-    if manifest.network.kind.has_frame:
-        raise ModelFileError(f"{file.path}: a {manifest.network.label} as {SCHEME}; only streaming LSTMs exist in that "
-                             "scheme")
+    if manifest.recurrent.kind.has_frame:
+        raise ModelFileError(f"{file.path}: a {manifest.recurrent.label} as {SCHEME}; only streaming LSTMs exist in "
+                             "that scheme")
     chain, constants = signal_chain(file), Int8Constants(file)
     try:
-        network = _derive(constants, chain, manifest.integer_format, manifest.network.skip)
-        state = checked_initial_state(manifest.network, manifest.initial_state)
+        network = _derive(constants, chain, manifest.integer_format, manifest.recurrent.skip)
+        state = checked_initial_state(manifest.recurrent, manifest.initial_state)
         return _begun(network, state) if state else network
     # Which of these a damaged constant raises depends on where it is met; all of it means the same.
     except (ValueError, OverflowError, IndexError, TypeError) as error:

@@ -26,7 +26,7 @@ def check_loop(file: TfliteFile) -> Mapping[str, int]:
         ModelFileError: anything is otherwise than ``convert`` writes it.
     """
     manifest = file.manifest()
-    spec = manifest.network
+    spec = manifest.recurrent
     if manifest.scheme not in SCHEMES:
         raise foreign(file, f"scheme {manifest.scheme} with a {spec.label}, which has {' and '.join(SCHEMES)} alone")
     if manifest.initial_state is not None:
@@ -39,7 +39,7 @@ def check_loop(file: TfliteFile) -> Mapping[str, int]:
 
 def read_loop_weights(file: TfliteFile) -> NetworkWeights:
     """The network of a file. Raises ModelFileError as :func:`check_loop`, and for damaged weights."""
-    tensors, spec = check_loop(file), file.manifest().network
+    tensors, spec = check_loop(file), file.manifest().recurrent
     constants = Constants(file, file.called[-1])
 
     def array(name: str) -> Array:
@@ -69,7 +69,7 @@ class _Comparison:
         found, wanted = [operator.name for operator in operators], [step.operator for step in plan.steps]
         if found != wanted:
             raise foreign(file, f"operators {', '.join(found) or '(none)'}; wanted {', '.join(wanted)} for "
-                                f"{file.manifest().network.label}")
+                                f"{file.manifest().recurrent.label}")
         for operator, step in zip(operators, plan.steps, strict=True):
             self._compare(operator, step)
         self._bind_all(plan.outputs, graph.outputs, "the graph's outputs")

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from neuralpedal.contract.any_network import AnySpec
 from neuralpedal.contract.audio_code import CoarseFine
 from neuralpedal.contract.errors import ModelFileError, PedalError
 from neuralpedal.contract.initial_state import Lists, checked_initial_state
@@ -60,7 +61,7 @@ class Manifest(BaseModel):
     format_version: int = _PLAIN
     name: str = Field(min_length=1, max_length=200)
     scheme: str
-    network: NetworkSpec
+    network: AnySpec
     input_gain_db: float = Field(default=0.0, ge=-60.0, le=60.0)
     output_gain_db: float = Field(default=0.0, ge=-60.0, le=60.0)
     esr_wet: float | None = None
@@ -72,6 +73,18 @@ class Manifest(BaseModel):
     output_level_dbu: float | None = Field(default=None, ge=-100.0, le=100.0)
     loudness_db: float | None = Field(default=None, ge=-200.0, le=100.0)
     provenance: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def recurrent(self) -> NetworkSpec:
+        """The network of a file that holds a recurrent one, as all ``.tflite`` pedals do.
+
+        Raises:
+            ModelFileError: another family.
+        """
+        if not isinstance(self.network, NetworkSpec):
+            raise ModelFileError(f"{self.name}: holds a {self.network.label}, wanted a recurrent network; play its run "
+                                 "folder")
+        return self.network
 
     @property
     def sample_rate_hz(self) -> int:
@@ -125,11 +138,19 @@ def decode_manifest(data: bytes, source: str) -> Manifest:
                              "neuralpedal or convert the model again")
     if manifest.scheme == "w8a16" and manifest.integer_format is None:
         raise ModelFileError(f"{source}: scheme w8a16 without integer_format in its manifest; convert the model again")
-    if manifest.audio_code and (manifest.scheme != "w8a8" or manifest.network.kind.has_frame):
-        raise ModelFileError(f"{source}: an audio_code in a {manifest.network.label} as {manifest.scheme}; only w8a8 "
-                             "files of networks that stream have one; convert the model again")
+    _refuse_contradictions(manifest, source)
+    return manifest
+
+
+def _refuse_contradictions(manifest: Manifest, source: str) -> None:
+    network = manifest.network
+    if not isinstance(network, NetworkSpec):
+        raise ModelFileError(f"{source}: holds a {network.label}, which this neuralpedal plays from run folders alone; "
+                             "upgrade neuralpedal")
+    if manifest.audio_code and (manifest.scheme != "w8a8" or network.kind.has_frame):
+        raise ModelFileError(f"{source}: an audio_code in a {network.label} as {manifest.scheme}; only w8a8 files of "
+                             "networks that stream have one; convert the model again")
     try:
-        checked_initial_state(manifest.network, manifest.initial_state)
+        checked_initial_state(network, manifest.initial_state)
     except PedalError as error:
         raise ModelFileError(f"{source}: its manifest contradicts itself ({error}); convert the model again") from error
-    return manifest

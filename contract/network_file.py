@@ -24,7 +24,7 @@ def read_weights(file: TfliteFile) -> NetworkWeights:
         ModelFileError: no manifest, an integer file, an operator or a connection that ``convert`` does not write,
             weights that do not fit the manifest's network.
     """
-    return _READERS[file.manifest().network.kind.graph](file)
+    return _READERS[file.manifest().recurrent.kind.graph](file)
 
 
 def check_graph(file: TfliteFile) -> None:
@@ -33,11 +33,11 @@ def check_graph(file: TfliteFile) -> None:
     Raises:
         ModelFileError: as :func:`read_weights`, weights not looked at.
     """
-    _CHECKS[file.manifest().network.kind.graph](file)
+    _CHECKS[file.manifest().recurrent.kind.graph](file)
 
 
 def _read_fused(file: TfliteFile) -> NetworkWeights:
-    spec = file.manifest().network
+    spec = file.manifest().recurrent
     constants = Constants(file, file)
     chain = signal_chain(file)
     layers = [[constants.array(operator.inputs[place]) for place in (*KERNELS, *RECURRENTS, *BIASES)]

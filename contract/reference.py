@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from neuralpedal.contract.errors import SpecError
 from neuralpedal.contract.reference_cells import Float, State, make_cell
+from neuralpedal.contract.reference_wavenet import ReferenceWaveNet
+from neuralpedal.contract.wavenet_weights import WaveNetWeights
 from neuralpedal.contract.weights import NetworkWeights
 
 _WINDOWS_AT_ONCE = 8192
@@ -101,8 +103,12 @@ class FrameReferenceNetwork:
         return np.concatenate(parts) if parts else np.zeros(0)
 
 
-def open_reference(weights: NetworkWeights) -> ReferenceNetwork | FrameReferenceNetwork:
+def open_reference(
+    weights: NetworkWeights | WaveNetWeights,
+) -> ReferenceNetwork | FrameReferenceNetwork | ReferenceWaveNet:
     """The reference of any family, one lane."""
+    if isinstance(weights, WaveNetWeights):
+        return ReferenceWaveNet(weights)
     return FrameReferenceNetwork(weights) if weights.spec.kind.has_frame else ReferenceNetwork(weights)
 
 

@@ -43,7 +43,7 @@ class Int8Network(ABC):
 
     def __init__(self, file: TfliteFile, kernels: str | None = None) -> None:
         manifest = file.manifest()
-        spec = manifest.network
+        spec = manifest.recurrent
         if file.is_float:
             raise ModelFileError(f"{file.path}: {manifest.scheme} has float audio; the integer reference plays w8a8 "
                                  "and tflm16x8 files only")
@@ -152,5 +152,5 @@ class Int8FrameReferenceNetwork(Int8Network):
 
 def open_int8_reference(file: TfliteFile, kernels: str | None = None) -> Int8Network:
     """The integer reference of any ``w8a8`` or ``tflm16x8`` file. Arguments and errors as of :class:`Int8Network`."""
-    network = Int8FrameReferenceNetwork if file.manifest().network.kind.has_frame else Int8ReferenceNetwork
+    network = Int8FrameReferenceNetwork if file.manifest().recurrent.kind.has_frame else Int8ReferenceNetwork
     return network(file, kernels)

@@ -68,7 +68,7 @@ def signal_chain(file: TfliteFile) -> SignalChain:
             that ``convert`` does not write, a frame of another length than the manifest's.
     """
     manifest = file.manifest()
-    spec = manifest.network
+    spec = manifest.recurrent
     if spec.kind.graph != "fused":
         raise foreign(file, f"integer arithmetic with a {spec.label}, which has none")
     operators = tuple(operator for operator in file.operators if operator.name != DEQUANTIZE)
@@ -110,7 +110,7 @@ def _fine_head(file: TfliteFile, walk: "_Walk", signal: int, head: OperatorView)
 
 
 def _check_names(file: TfliteFile, operators: Sequence[OperatorView], manifest: Manifest) -> None:
-    spec, coarse_fine = manifest.network, manifest.audio_code is not None
+    spec, coarse_fine = manifest.recurrent, manifest.audio_code is not None
     last_step = [_LAST_STEP] * spec.kind.has_frame
     answer = [_HEAD, _HEAD] if coarse_fine else [_HEAD, *[*last_step, _ADD] * spec.skip]
     wanted = [_LSTM] * spec.num_layers + last_step + answer
@@ -128,7 +128,7 @@ def _check_names(file: TfliteFile, operators: Sequence[OperatorView], manifest: 
 
 def _check_options(file: TfliteFile, operators: Sequence[OperatorView], manifest: Manifest) -> None:
     """An interpreter obeys options, such as a clip of the cell; a reference or a kernel of ours does not know them."""
-    time_major = {"time_major": float(manifest.network.kind.has_frame)}
+    time_major = {"time_major": float(manifest.recurrent.kind.has_frame)}
     exact_skip = {"pot_scale_int16": 0.0} if manifest.scheme == TFLM16X8 else {}
     for operator in operators:
         wanted = {**_OPTIONS[operator.name], **{_LSTM: time_major, _ADD: exact_skip}.get(operator.name, {})}

@@ -126,7 +126,8 @@ def make_spec(**fields: Any) -> NetworkSpec:
 def explain_validation(error: ValidationError, what: str) -> str:
     """One line from the first complaint of a pydantic error: which field, what was found, what was wanted."""
     first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"]) or "value"
+    # Which kind of a union was tried is no field.
+    field = ".".join(str(part) for part in first["loc"] if not str(part).startswith("#")) or "value"
     more = len(error.errors()) - 1
     found = "" if first["type"] in ("missing", "extra_forbidden") else f" (found {first['input']!r})"
     return f"{what}: {field}: {first['msg']}{found}" + (f"; and {more} more" if more else "")

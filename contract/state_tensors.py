@@ -22,7 +22,7 @@ def first_tensors(file: TfliteFile) -> dict[int, NDArray[Any]]:
         ModelFileError: not one of our files, or state tensors that cannot hold it.
     """
     manifest = file.manifest()
-    state = checked_initial_state(manifest.network, manifest.initial_state)
+    state = checked_initial_state(manifest.recurrent, manifest.initial_state)
     if state is None:
         return {}
     chain = signal_chain(file)

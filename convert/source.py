@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neuralpedal.contract.alignment import Alignment
 from neuralpedal.contract.audio import Recording, is_silent, read_recording
-from neuralpedal.contract.errors import ModelFileError, RecordingError
+from neuralpedal.contract.errors import ModelFileError, RecordingError, SpecError
 from neuralpedal.contract.manifest import LEVELS
 from neuralpedal.contract.metrics import esr
 from neuralpedal.contract.pair import RecordingPair, read_pair
@@ -122,6 +122,9 @@ def read_source(path: Path, dry: Path | None = None, wet: Path | None = None,
     training = {} if bare else run.read_training()
     audio = _choose_audio(run, training, model.spec.sample_rate_hz, dry, wet, guitar)
     weights = model.network_weights()
+    if not isinstance(weights, NetworkWeights):
+        raise SpecError(f"{path}: holds a {model.spec.label}, which convert cannot write yet; it plays from its run "
+                        "folder (render, evaluate)")
     provenance = {"weights_sha256": weights.digest(), **audio.provenance, **_origin(training)}
     name = run.path.stem if bare else run.path.resolve().name
     return ConversionSource(name, weights, model.process, audio.calibration, audio.take, provenance,

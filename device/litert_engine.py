@@ -50,12 +50,12 @@ class LiteRTEngine(Engine):
         self._scaled = np.zeros(block_size, np.float32)
 
     def _prepare(self, file: TfliteFile, package: str | None) -> PreparedInterpreter:
-        if self.manifest.network.kind.has_frame:
+        if self.manifest.recurrent.kind.has_frame:
             code = None if file.is_float else code_of(file.tensors[file.inputs[0]], str(file.path))
             return WindowInterpreter(file, code, self.block_size, package)
         channels = self._border.channels if self._border else 1
         return StreamingInterpreter(file.path, file.inputs[0], self.block_size, package, channels,
-                                    self.manifest.network.kind.graph, first_tensors(file))
+                                    self.manifest.recurrent.kind.graph, first_tensors(file))
 
     def process(self, dry: Block, wet: Block) -> None:
         """One block. Real-time safe but for the interpreter wrapper's own small objects."""

@@ -66,7 +66,7 @@ def pair_decoder(coarse: AffineCode, fine: AffineCode, manifest: Manifest) -> Pa
         return round_half_away(np.clip(values, -limit, limit)).astype(np.int64)
 
     dry = round(float(linear_gain(manifest.input_gain_db)) * gain * 2.0 ** (GUARD_BITS + _DRY_SHIFT))
-    return PairDecoder(table(coarse), table(fine), dry if manifest.network.skip else 0)
+    return PairDecoder(table(coarse), table(fine), dry if manifest.recurrent.skip else 0)
 
 
 def coarse_fine_defines(network: TfliteNetwork, manifest: Manifest, int16_audio: bool) -> Iterator[str]:
@@ -94,7 +94,7 @@ def coarse_fine_defines(network: TfliteNetwork, manifest: Manifest, int16_audio:
 
     yield from map_defines("INPUT", find_map(wanted, -limit, limit - 1, gain, 1.0 / (INT16_STEPS * step), "the input"))
     yield define("SAMPLE_GUARD_BITS", GUARD_BITS)
-    if manifest.network.skip:
+    if manifest.recurrent.skip:
         decoder = pair_decoder(network.heads[0].target, network.heads[1].target, manifest)
         yield define("DRY_MULTIPLIER", f"INT64_C({decoder.dry_multiplier})")
         yield define("DRY_SHIFT", _DRY_SHIFT)

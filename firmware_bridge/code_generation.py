@@ -70,10 +70,10 @@ def generate_code(file: TfliteFile, request: CodeRequest) -> GeneratedCode:
         SpecError: kernels that the scheme does not have. FirmwareError: no fixed-point map of its audio.
     """
     manifest = file.manifest()
-    if manifest.network.kind.has_frame and request.vector and manifest.scheme in FLOAT_SCHEMES:
+    if manifest.recurrent.kind.has_frame and request.vector and manifest.scheme in FLOAT_SCHEMES:
         return frame_code(file, request.vector)
-    if manifest.network.kind.has_frame or manifest.network.kind.cell not in KINDS:
-        raise ModelFileError(f"{file.path}: holds a {manifest.network.label}; C exists for streaming LSTMs and GRUs "
+    if manifest.recurrent.kind.has_frame or manifest.recurrent.kind.cell not in KINDS:
+        raise ModelFileError(f"{file.path}: holds a {manifest.recurrent.label}; C exists for streaming LSTMs and GRUs "
                              "only: train and convert one (--family lstm)")
     if manifest.scheme not in _GENERATORS:
         raise ModelFileError(f"{file.path}: scheme {manifest.scheme} has no C; convert the model to one of "
@@ -87,7 +87,7 @@ def generate_code(file: TfliteFile, request: CodeRequest) -> GeneratedCode:
 def model_header(file: TfliteFile, code: GeneratedCode, request: CodeRequest) -> str:
     """pedal_model.h."""
     manifest = file.manifest()
-    spec = manifest.network
+    spec = manifest.recurrent
     lines = [
         *_banner(request), "#ifndef PEDAL_MODEL_H", "#define PEDAL_MODEL_H", "",
         define("NAME", f'"{request.name}"'),

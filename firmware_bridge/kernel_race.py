@@ -65,7 +65,7 @@ def vector_kernels(file: TfliteFile, toolchain: Toolchain) -> Sequence[VectorKer
 
 def _settings(file: TfliteFile, toolchain: Toolchain) -> Sequence[VectorKernel | None]:
     """All of them, whatever the network begins in; None is the only one of most integer schemes."""
-    spec, scheme = file.manifest().network, file.manifest().scheme
+    spec, scheme = file.manifest().recurrent, file.manifest().scheme
     if scheme not in FLOAT_SCHEMES:
         return _integer_kernels(spec.hidden_size, scheme, toolchain)
     if spec.kind.has_frame:

@@ -60,7 +60,7 @@ def write_blob(model: Path, samples: Samples) -> ModelBlob:
     """
     file = read_tflite(model)
     manifest = file.manifest()
-    spec = manifest.network
+    spec = manifest.recurrent
     if spec.family != "lstm" or manifest.scheme not in (*FLOAT_SCHEMES, W8A16):
         raise ModelFileError(f"{file.path}: a {spec.label} as {manifest.scheme} has no player on a board; convert an "
                              f"LSTM to {W8A16} or {' or '.join(FLOAT_SCHEMES)}, or flash its C (neuralpedal firmware)")

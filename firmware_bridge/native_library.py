@@ -122,7 +122,7 @@ def _build(file: TfliteFile, place: Path, toolchain: Toolchain) -> None:
     right = [trial for trial in tried if trial.is_right(expected.tolerance is EXACT)]
     if not right:
         # What is right everywhere, for whatever went wrong here.
-        if refused and (vectors == [None] or file.manifest().network.kind.has_frame):
+        if refused and (vectors == [None] or file.manifest().recurrent.kind.has_frame):
             raise refused[0]
         tried.append(try_kernel(file, None, place / "portable", toolchain, dry, wanted))
         right = [trial for trial in tried[-1:] if trial.is_right(expected.tolerance is EXACT)]

@@ -44,7 +44,7 @@ def tflite_code(file: TfliteFile, int16_audio: bool, interpreter: str | None) ->
     fine_cells = [] if by_lines else _fine_cells(network)
     tables = [*_network_tables(network), *([_nodes()] if by_lines else reciprocal_tables(fine_cells)),
               *_audio_tables(network, manifest, int16_audio)]
-    spec = manifest.network
+    spec = manifest.recurrent
     size, channels = spec.hidden_size, network.layers[0].kernel.shape[1]
     weights = size * 8 * (padded(size) * (2 * spec.num_layers - 1) + channels)
     audio = {"float": 0, "plain": 512, "pair": 2048}[

@@ -29,7 +29,7 @@ def captures(tmp_path: Path) -> Path:
     write(folder / "more" / "amp.aidax", rtneural_json(network("gru"), samplerate=44100, metadata={"loudness": -18.0}))
     write(folder / "more" / "lead.json", guitarml_json("LSTM", 4, input_size=2))
     (folder / "a broken one.json").write_text("{")
-    write(folder / "wave.nam", {"architecture": "WaveNet", "config": {}, "weights": [0.5] * 7})
+    write(folder / "wave.nam", {"architecture": "ConvNet", "config": {}, "weights": [0.5] * 7})
     (folder / "readme.txt").write_text("not a model")
     return folder
 
@@ -44,7 +44,7 @@ def test_a_broken_file_stops_no_other_and_each_is_accounted_for(captures: Path, 
     assert code == 1 and len(rows) == 6
     assert {name for name, row in rows.items() if row["result"] == "imported"} == {"ts9.nam", "ts9.json", "amp.aidax"}
     assert rows["a broken one.json"]["reason"].startswith("not valid JSON")
-    assert rows["wave.nam"]["reason"].startswith("a WaveNet (7 weights)")
+    assert rows["wave.nam"]["reason"].startswith("a ConvNet (7 weights)")
     assert "--knob gain=0.5" in rows["lead.json"]["reason"]
     assert rows["amp.aidax"]["sample_rate_hz"] == 44100 and rows["ts9.nam"]["metadata"]["gear_model"] == "TS9"
     found = {str(path.parent.relative_to(tmp_path / "library")) for path in (tmp_path / "library").rglob("model.keras")}
@@ -54,7 +54,7 @@ def test_a_broken_file_stops_no_other_and_each_is_accounted_for(captures: Path, 
 def test_the_table_says_gear_levels_and_what_went_wrong(captures: Path, tmp_path: Path, cli: Cli) -> None:
     code, text, err = cli("import", captures, "--out", tmp_path / "library", "--knob", "gain=0.5")
     said = " ".join(text.replace("│", " ").split())
-    assert code == 1 and "Ibanez TS9, input 12.5 dBu" in said and "loudness -18 dB" in said and "WaveNet" in said
+    assert code == 1 and "Ibanez TS9, input 12.5 dBu" in said and "loudness -18 dB" in said and "ConvNet" in said
     assert (tmp_path / "library" / "more" / "lead" / "model.keras").is_file() and "ts9.json: says no sample rate" in err
 
 

@@ -97,7 +97,7 @@ def test_an_aida_x_file_brings_a_test_that_a_changed_weight_fails(tmp_path: Path
 
 @pytest.mark.parametrize(("name", "weights", "gain_db", "said"), [
     ("nam", network(skip=True), 0.0, "NAM has no skip.*aidax or guitarml"),
-    ("nam", network("gru"), 0.0, "NAM has no gru, only lstm; export to aidax"),
+    ("nam", network("gru"), 0.0, "NAM has no gru, only lstm and wavenet; export to aidax"),
     ("aidax", network("rnn"), 0.0, "AIDA-X has no rnn, only lstm and gru; train a streaming LSTM"),
     ("guitarml", network("frame_lstm", frame_samples=8), 0.0, "GuitarML has no frame_lstm"),
     ("aidax", begun(network()), 0.0, "AIDA-X has no initial state.*export to nam.*--zero-state"),

@@ -18,7 +18,7 @@ from neuralpedal.train.frame_training import (
     draw_frames,
 )
 from neuralpedal.train.native.library import KernelUnavailableError
-from neuralpedal.train.networks.pedal_model import build_model
+from neuralpedal.train.networks.model_file import build_model
 
 SEGMENT, FRAME = 500, 12
 

@@ -33,7 +33,7 @@ from neuralpedal.firmware_bridge.project import write_project
 from neuralpedal.firmware_bridge.verification import verify_project
 from neuralpedal.train.importing.capture import ImportOptions
 from neuralpedal.train.importing.imported_run import import_file
-from neuralpedal.train.networks.pedal_model import build_model, load_model, save_model
+from neuralpedal.train.networks.model_file import build_model, load_model, save_model
 from signals import plucks
 
 Cli = Callable[..., tuple[int, str, str]]

@@ -11,7 +11,7 @@ import soundfile
 from neuralpedal.contract.errors import ModelFileError
 from neuralpedal.contract.run_folder import RunFolder
 from neuralpedal.convert.source import read_source
-from neuralpedal.train.networks.pedal_model import load_model
+from neuralpedal.train.networks.model_file import load_model
 from neuralpedal.train.recipe import Recipe
 from neuralpedal.train.session import prepare_session
 from signals import RATE_HZ, plucks, soft_clip

@@ -13,7 +13,7 @@ from neuralpedal.contract.weights import NetworkWeights, random_weights
 from neuralpedal.convert.float_graph import build_float32
 from neuralpedal.device.engine import open_engine
 from neuralpedal.device.stream import stream
-from neuralpedal.train.networks.pedal_model import build_model
+from neuralpedal.train.networks.model_file import build_model
 from signals import RATE_HZ, plucks
 
 NETWORKS = [(16, 1, True), (16, 1, False), (8, 2, True), (32, 1, True), (13, 2, False)]

@@ -24,7 +24,7 @@ from neuralpedal.convert.scheme_arithmetic import channel_weights
 from neuralpedal.convert.schemes import check_schemes, parse_schemes
 from neuralpedal.device.engine import open_engine
 from neuralpedal.device.stream import stream
-from neuralpedal.train.networks.pedal_model import build_model
+from neuralpedal.train.networks.model_file import build_model
 from signals import plucks
 
 BUILDERS = {"float32": build_float32, "w8": build_w8}

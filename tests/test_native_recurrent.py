@@ -15,7 +15,7 @@ from neuralpedal.train.native.kernel import RecurrentKernel
 from neuralpedal.train.native.layout import layer_layout
 from neuralpedal.train.native.library import KernelUnavailableError
 from neuralpedal.train.native.recurrent_op import native_recurrent
-from neuralpedal.train.networks.pedal_model import build_model
+from neuralpedal.train.networks.model_file import build_model
 from neuralpedal.train.recipe import read_recipe
 from neuralpedal.train.trainer import Trainer
 
@@ -162,7 +162,7 @@ def test_two_threads_give_the_bits_of_one(cell: str, monkeypatch: pytest.MonkeyP
         return [array.tobytes() for array in (out, *last, *kernel.backward(history, out, *last))]
 
     side_by_side = everything()
-    monkeypatch.setattr(kernel_module, "_on_all_cores", lambda run, groups: [run(group) for group in range(groups)])
+    monkeypatch.setattr(kernel_module, "on_all_cores", lambda run, groups: [run(group) for group in range(groups)])
     assert everything() == side_by_side
 
 

@@ -18,7 +18,8 @@ from neuralpedal.contract.reference import open_reference
 from neuralpedal.contract.spec import FAMILIES, NetworkSpec, make_spec
 from neuralpedal.contract.weights import random_weights
 from neuralpedal.train.networks import framing
-from neuralpedal.train.networks.pedal_model import PedalModel, build_model, load_model, save_model
+from neuralpedal.train.networks.model_file import build_model, load_model, save_model
+from neuralpedal.train.networks.pedal_model import PedalModel
 from signals import plucks
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from neuralpedal.contract.any_network import make_network
 from neuralpedal.contract.errors import ModelFileError, OutputError, SpecError, TrainingError
 from neuralpedal.contract.pair import read_pair
 from neuralpedal.contract.run_folder import RunFolder
-from neuralpedal.contract.spec import make_spec
 from neuralpedal.contract.weights import random_weights
 from neuralpedal.train.checkpoint import TrainingState
 from neuralpedal.train.dataset import split_pair
@@ -37,6 +37,7 @@ FAMILY_FIELDS: dict[str, dict[str, Any]] = {
     "rnn": {"family": "rnn", "chunk_samples": 128, "warm_up_samples": 64},
     "frame_lstm": {"family": "frame_lstm", "frame_samples": 8, "streams": 32, "chunk_samples": 64,
                    "chunks_per_segment": 1, "warm_up_samples": 7},
+    "wavenet": {"family": "wavenet", "preset": "nano", "skip": False, "learning_rate": 2e-2, "warm_up_samples": 512},
 }
 
 
@@ -124,7 +125,7 @@ def test_every_family_learns_and_its_run_folder_says_what_it_is(
     training = _train(pair_paths, tmp_path / "run", recipe)
     assert training["validation"]["esr"] < 0.5 and training["int8_weights"]
     model = load_model(tmp_path / "run" / "model.keras")
-    assert model.spec == make_spec(**training["network"]) == recipe.network(48_000)
+    assert model.spec == make_network(**training["network"]) == recipe.network(48_000)
     assert training["num_parameters"] == model.count_params()
     assert read_recipe(tmp_path / "run" / "recipe.yaml") == recipe
     for weight, is_matrix in zip(model.get_weights(), model.is_matrix, strict=True):
@@ -132,7 +133,7 @@ def test_every_family_learns_and_its_run_folder_says_what_it_is(
             np.testing.assert_allclose(on_grid(tf.constant(weight)), weight, rtol=1e-6)
 
 
-@pytest.mark.parametrize("family", ["gru", "frame_lstm"])
+@pytest.mark.parametrize("family", ["gru", "frame_lstm", "wavenet"])
 def test_a_resumed_training_of_another_family_equals_one_that_was_never_interrupted(
     family: str, pair_paths: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,7 +19,7 @@ from neuralpedal.contract.weights import random_weights
 from neuralpedal.convert.float_graph import build_w8
 from neuralpedal.convert.weight_quantization import quantize_per_channel, quantize_per_matrix
 from neuralpedal.train.dataset import split_pair
-from neuralpedal.train.networks.pedal_model import build_model
+from neuralpedal.train.networks.model_file import build_model
 from neuralpedal.train.recipe import read_recipe
 from neuralpedal.train.trainer import Trainer
 from neuralpedal.train.weight_grid import STEPS, on_gate_grids, on_grid, snap

@@ -28,7 +28,8 @@ from neuralpedal.train.gradient_step import gradient_step
 from neuralpedal.train.loss import EsrLoss
 from neuralpedal.train.native.grids import coarse_grids
 from neuralpedal.train.native.library import KernelUnavailableError
-from neuralpedal.train.networks.pedal_model import PedalModel, build_model
+from neuralpedal.train.networks.model_file import build_model
+from neuralpedal.train.networks.pedal_model import PedalModel
 from neuralpedal.train.networks.recurrent_stack import States
 from neuralpedal.train.recipe import Recipe
 from neuralpedal.train.weight_grid import View, on_gate_grids, on_grid, snap

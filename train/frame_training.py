@@ -25,7 +25,8 @@ from neuralpedal.contract.weights import NetworkWeights, RecurrentWeights
 from neuralpedal.train.checkpoint import TrainingState
 from neuralpedal.train.native.kernel import RecurrentKernel
 from neuralpedal.train.native.library import KernelUnavailableError
-from neuralpedal.train.networks.pedal_model import PedalModel, build_model
+from neuralpedal.train.networks.model_file import build_model
+from neuralpedal.train.networks.pedal_model import PedalModel
 
 Array = NDArray[np.float32]
 

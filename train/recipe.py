@@ -10,6 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from neuralpedal.contract.atomic import write_text
 from neuralpedal.contract.errors import SpecError
 from neuralpedal.contract.spec import FAMILIES, NetworkSpec, explain_validation, make_spec
+from neuralpedal.contract.wavenet import FAMILY as WAVENET
+from neuralpedal.contract.wavenet import WaveNetSpec
+from neuralpedal.train.wavenet_presets import PRESETS, preset_spec
+
+PRESET = "feather"
+"""The WaveNet that is trained when nothing else is said."""
 
 FRAME_SAMPLES = 64
 """The frame of a family that has one, unless a recipe says otherwise."""
@@ -24,7 +30,8 @@ class Recipe(BaseModel):
     Defaults are those of streaming networks; for a network with a frame :func:`read_recipe` has others.
 
     Attributes:
-        family, hidden_size, num_layers, skip, frame_samples: see NetworkSpec.
+        family, hidden_size, num_layers, skip, frame_samples: see NetworkSpec. A ``wavenet`` has neither of the sizes.
+        preset: size of a ``wavenet``, a name of ``wavenet_presets``; None for all others.
         minutes, epochs: the budget, exactly one of them; minutes count the training loop's wall time, an epoch is as
             many samples as the training part holds.
         streams: segments trained side by side, B.
@@ -48,6 +55,7 @@ class Recipe(BaseModel):
     num_layers: int = Field(1, ge=1, le=2)
     skip: bool = True
     frame_samples: int | None = Field(None, ge=2, le=4096)
+    preset: str | None = None
     minutes: float | None = Field(None, gt=0, le=100_000)
     epochs: int | None = Field(None, ge=1, le=1_000_000)
     streams: int = Field(32, ge=1, le=4096)
@@ -77,8 +85,19 @@ class Recipe(BaseModel):
                              f"(found {self.chunk_samples})")
         return self
 
-    def network(self, sample_rate_hz: int) -> NetworkSpec:
+    @model_validator(mode="after")
+    def _preset_fits_family(self) -> "Recipe":
+        if self.family == WAVENET and self.preset not in PRESETS:
+            raise ValueError(f"a {WAVENET} needs a preset: one of {', '.join(PRESETS)} (found {self.preset!r})")
+        if self.family != WAVENET and self.preset is not None:
+            raise ValueError(f"preset {self.preset!r} is for family {WAVENET}; {self.family} has hidden_size and "
+                             "num_layers")
+        return self
+
+    def network(self, sample_rate_hz: int) -> NetworkSpec | WaveNetSpec:
         """The network at the recording's rate. Raises SpecError."""
+        if self.preset is not None:
+            return preset_spec(self.preset, sample_rate_hz, self.skip)
         return make_spec(family=self.family, hidden_size=self.hidden_size, num_layers=self.num_layers,
                          skip=self.skip, sample_rate_hz=sample_rate_hz, frame_samples=self.frame_samples)
 
@@ -126,8 +145,21 @@ def frame_defaults(frame_samples: int) -> dict[str, int]:
             "warm_up_samples": frame_samples - 1}
 
 
-def _family_defaults(fields: dict[str, Any]) -> dict[str, int]:
+def wavenet_defaults(preset: str) -> dict[str, Any]:
+    """Fields of a recipe for WaveNets, which learn from longer chunks.
+
+    Rate and chunk were chosen by measurement (feather on an SD-1, 3 minutes each: docs/training.md). The past is filled
+    before a segment begins, so that no output sample is made from less than a receptive field of audio.
+    """
+    return {"preset": preset, "skip": False, "streams": 16, "chunk_samples": 2048, "chunks_per_segment": 2,
+            "warm_up_samples": preset_spec(preset, 48_000).receptive_field - 1, "learning_rate": 8e-3}
+
+
+def _family_defaults(fields: dict[str, Any]) -> dict[str, Any]:
     """What the family that ``fields`` name has instead of Recipe's defaults."""
+    if fields.get("family") == WAVENET:
+        preset = fields.get("preset", PRESET)
+        return wavenet_defaults(preset) if preset in PRESETS else {}
     family, frame = FAMILIES.get(str(fields.get("family"))), fields.get("frame_samples", FRAME_SAMPLES)
     if family is None or not family.has_frame:
         return {}

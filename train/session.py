@@ -28,7 +28,8 @@ from neuralpedal.train.dataset import Split, split_pair
 from neuralpedal.train.inspection.correction import CORRECTED_CODES, corrections
 from neuralpedal.train.inspection.problem import INFO
 from neuralpedal.train.inspection.report import Inspection, inspect_pair
-from neuralpedal.train.networks.pedal_model import PedalModel, save_model
+from neuralpedal.train.networks.model_file import save_model
+from neuralpedal.train.networks.network_model import NetworkModel
 from neuralpedal.train.recipe import Recipe
 from neuralpedal.train.trainer import VALIDATION_WARM_UP_SAMPLES, Trainer, Watcher
 
@@ -189,7 +190,7 @@ def _fingerprint(recipe: Recipe, digests: dict[str, str], alignment: Alignment) 
     return hashlib.sha256((fields + digests["dry_sha256"] + digests["wet_sha256"] + aligned).encode()).hexdigest()
 
 
-def _validation_metrics(model: PedalModel, split: Split) -> dict[str, float]:
+def _validation_metrics(model: NetworkModel, split: Split) -> dict[str, float]:
     """All metrics over the validation part, streamed in order, the state brought up by what precedes it."""
     before = split.train_dry[-VALIDATION_WARM_UP_SAMPLES:]
     prediction = model.process(np.concatenate([before, split.validation_dry]))[len(before):]

@@ -16,18 +16,21 @@ import tensorflow as tf
 from neuralpedal.contract.errors import TrainingError
 from neuralpedal.contract.metrics import esr, pre_emphasis
 from neuralpedal.contract.spec import NetworkSpec
+from neuralpedal.contract.wavenet import WaveNetSpec
 from neuralpedal.train.checkpoint import TrainingState
 from neuralpedal.train.dataset import SegmentSampler, Split, validation_lanes
 from neuralpedal.train.gradient_step import gradient_step
 from neuralpedal.train.loss import EsrLoss
 from neuralpedal.train.native.library import KernelUnavailableError
-from neuralpedal.train.networks.pedal_model import PedalModel, build_model
+from neuralpedal.train.networks.model_file import build_model
+from neuralpedal.train.networks.network_model import NetworkModel
 from neuralpedal.train.networks.recurrent_stack import States
 from neuralpedal.train.recipe import Recipe
 from neuralpedal.train.weight_grid import on_grid, snap
 
 VALIDATION_LANES = 32
-VALIDATION_WARM_UP_SAMPLES = 4096
+VALIDATION_WARM_UP_SAMPLES = 8192
+"""Longer than any network of ours looks back."""
 SAMPLES_BETWEEN_VALIDATIONS = 12_000_000
 """Short takes have short epochs: validating after each would cost more than training."""
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
@@ -72,7 +75,7 @@ class Trainer:
         kernel: what computes the recurrent layers, and why not the compiled one.
     """
 
-    def __init__(self, recipe: Recipe, spec: NetworkSpec, split: Split, source: str,
+    def __init__(self, recipe: Recipe, spec: NetworkSpec | WaveNetSpec, split: Split, source: str,
                  state: TrainingState | None = None) -> None:
         self.recipe = recipe
         self._source = source
@@ -156,7 +159,7 @@ class Trainer:
         state.optimizer = [np.array(variable) for variable in self._optimizer.variables]
         state.rng = dict(self._rng.bit_generator.state)
 
-    def best_model(self) -> PedalModel:
+    def best_model(self) -> NetworkModel:
         """A network of its own with the weights of the best validation.
 
         Raises:
@@ -259,7 +262,7 @@ class Trainer:
             variable.assign(value)
 
 
-def _choose_kernel(model: PedalModel) -> str:
+def _choose_kernel(model: NetworkModel) -> str:
     """The compiled kernel where there is a compiler, TensorFlow's op elsewhere; which one, for the record."""
     try:
         model.use_native()

@@ -24,8 +24,11 @@ STEPS = 127
 
 
 def on_grid(matrix: Tensor) -> Tensor:
-    """``matrix`` (inputs, outputs) rounded to its columns' grids; its gradient is that of the identity."""
-    scale = tf.reduce_max(tf.abs(matrix), axis=0, keepdims=True) / STEPS
+    """``matrix`` (inputs, outputs), or a kernel (taps, inputs, outputs), rounded to the grids of its outputs.
+
+    Its gradient is that of the identity.
+    """
+    scale = tf.reduce_max(tf.abs(matrix), axis=list(range(len(matrix.shape) - 1)), keepdims=True) / STEPS
     # A column of zeros has no grid and needs none.
     scale = tf.where(scale > 0, scale, tf.ones_like(scale))
     return matrix + tf.stop_gradient(tf.round(matrix / scale) * scale - matrix)
@@ -46,6 +49,6 @@ def on_gate_grids(matrix: Tensor) -> Tensor:
 
 def snap(weights: list[np.ndarray], is_matrix: list[bool],
          view: View = on_grid) -> list[np.ndarray]:
-    """A model's weights with every matrix on its grid (``PedalModel.is_matrix``); biases stay as they are."""
+    """A model's weights with every matrix on its grid (``NetworkModel.is_matrix``); biases stay as they are."""
     return [view(tf.constant(array)).numpy() if matrix else array
             for array, matrix in zip(weights, is_matrix, strict=True)]

@@ -22,7 +22,8 @@ from neuralpedal.train.checkpoint import TrainingState, read_checkpoint, write_c
 from neuralpedal.train.dataset import Split
 from neuralpedal.train.frame_training import FrameTraining, draw_frames
 from neuralpedal.train.native.library import KernelUnavailableError
-from neuralpedal.train.networks.pedal_model import PedalModel, build_model, save_model
+from neuralpedal.train.networks.model_file import build_model, save_model
+from neuralpedal.train.networks.pedal_model import PedalModel
 from neuralpedal.train.recipe import Recipe, read_recipe
 from neuralpedal.train.trainer import Progress, Trainer
 

@@ -64,7 +64,7 @@ def verify_board(board: Board, model: Path, samples: int, report: Callable[[floa
     """
     file = read_tflite(model)
     _check_model(board.hello(), model)
-    rate_hz, is_int16 = file.manifest().network.sample_rate_hz, board.info.samples == Samples.INT16
+    rate_hz, is_int16 = file.manifest().recurrent.sample_rate_hz, board.info.samples == Samples.INT16
     dry, expected = golden_dry(samples, rate_hz), ExpectedAudio(file)
     sent: NDArray[Any] = dry if is_int16 else (dry / INT16_STEPS).astype(np.float32)
     wanted: NDArray[Any] = expected.play_int16(dry) if is_int16 else expected.play(sent)

@@ -9,15 +9,15 @@ import numpy as np
 
 from neuralpedal.contract.gain import linear_gain
 from neuralpedal.contract.reference import ReferenceNetwork
-from neuralpedal.train.exporting.layout import Exported, numbers, refuse
+from neuralpedal.train.exporting.layout import Exported, numbers, recurrent
 
 GOLDEN_SAMPLES = 2048
 
 
 def aidax_content(exported: Exported) -> dict[str, Any]:
     """The file. Raises SpecError: another cell, an initial state."""
-    refuse(exported, "AIDA-X", ("lstm", "gru"), skip=True, state=False, gain=True)
-    weights, spec = exported.weights, exported.weights.spec
+    weights = recurrent(exported, "AIDA-X", skip=True, state=False, gain=True)
+    spec = weights.spec
     layers = [{"type": spec.kind.cell, "activation": "tanh", "shape": [None, None, spec.hidden_size],
                "weights": [numbers(array) for array in (layer.kernel, layer.recurrent_kernel, layer.bias)]}
               for layer in weights.layers]

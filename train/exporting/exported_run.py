@@ -12,7 +12,7 @@ from neuralpedal.train.exporting.aidax import aidax_content
 from neuralpedal.train.exporting.guitarml import guitarml_content
 from neuralpedal.train.exporting.layout import Exported, flat_metadata
 from neuralpedal.train.exporting.nam import nam_content
-from neuralpedal.train.networks.pedal_model import load_model
+from neuralpedal.train.networks.model_file import load_model
 
 FORMATS: dict[str, tuple[str, Callable[[Exported], dict[str, Any]]]] = {
     "nam": (".nam", nam_content), "aidax": (".aidax", aidax_content), "guitarml": (".json", guitarml_content),

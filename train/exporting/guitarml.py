@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuralpedal.contract.weights import RecurrentWeights
-from neuralpedal.train.exporting.layout import Exported, numbers, refuse
+from neuralpedal.train.exporting.layout import Exported, numbers, recurrent
 
 
 def guitarml_content(exported: Exported) -> dict[str, Any]:
     """The file. Raises SpecError: another cell, an initial state, a gain."""
-    refuse(exported, "GuitarML", ("lstm", "gru"), skip=True, state=False, gain=False)
-    weights, spec = exported.weights, exported.weights.spec
+    weights = recurrent(exported, "GuitarML", skip=True, state=False, gain=False)
+    spec = weights.spec
     state: dict[str, Any] = {}
     for index, layer in enumerate(weights.layers):
         for name, array in zip(("weight_ih", "weight_hh", "bias_ih", "bias_hh"), _arrays(layer), strict=True):

@@ -7,10 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuralpedal.contract.errors import SpecError
+from neuralpedal.contract.spec import NetworkSpec
+from neuralpedal.contract.wavenet_weights import WaveNetWeights
 from neuralpedal.contract.weights import NetworkWeights
 
 _EVERY_FORMAT = {"metadata", "training", "samplerate", "sample_rate"}
 _TEXT_OF_LAYERS = {"layers", "in_shape", "model_data", "in_skip", "in_gain", "out_gain", "input_batch", "output_batch"}
+
+
+_ELSEWHERE = {"gru": "export to aidax or guitarml", "wavenet": "export to nam"}
+"""What to do with a family that a format lacks."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,7 @@ class Exported:
         output_gain_db: by which its player must turn it up.
     """
 
-    weights: NetworkWeights
+    weights: NetworkWeights | WaveNetWeights
     name: str
     metadata: dict[str, Any] = field(default_factory=dict)
     output_gain_db: float = 0.0
@@ -39,17 +45,18 @@ def refuse(exported: Exported, format_name: str, cells: tuple[str, ...], skip: b
     """Refuse what a format cannot say.
 
     Args:
-        cells: that it has. skip, state, gain: whether it has a skip, an initial state, a gain behind the network.
+        cells: that it has, ``wavenet`` among them. skip, state, gain: whether it has a skip, an initial state, a gain
+            behind the network.
 
     Raises:
         SpecError: names the network, what the format lacks, and what to do.
     """
     spec = exported.weights.spec
     reasons = []
-    if spec.kind.has_frame or spec.kind.cell not in cells:
-        elsewhere = spec.family == "gru"
+    cell, has_frame = (spec.kind.cell, spec.kind.has_frame) if isinstance(spec, NetworkSpec) else (spec.family, False)
+    if has_frame or cell not in cells:
         reasons.append(f"has no {spec.family}, only {' and '.join(cells)}; "
-                       f"{'export to aidax or guitarml' if elsewhere else 'train a streaming LSTM'}")
+                       f"{_ELSEWHERE.get(spec.family, 'train a streaming LSTM')}")
     if spec.skip and not skip:
         reasons.append("has no skip (the dry signal added to the output); export to aidax or guitarml, or train with "
                        "skip: false in the recipe")
@@ -66,3 +73,10 @@ def refuse(exported: Exported, format_name: str, cells: tuple[str, ...], skip: b
 def numbers(array: NDArray[np.float32]) -> Any:
     """Nested lists of float64 that are float32 again to the bit."""
     return np.asarray(array, np.float64).tolist()
+
+
+def recurrent(exported: Exported, format_name: str, skip: bool, state: bool, gain: bool) -> NetworkWeights:
+    """The weights of an LSTM or GRU. Raises SpecError as :func:`refuse`."""
+    refuse(exported, format_name, ("lstm", "gru"), skip, state, gain)
+    assert isinstance(exported.weights, NetworkWeights)
+    return exported.weights

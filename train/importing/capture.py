@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from neuralpedal.contract.errors import ModelFileError, PedalError
 from neuralpedal.contract.initial_state import InitialState
 from neuralpedal.contract.spec import make_spec
+from neuralpedal.contract.wavenet_weights import WaveNetWeights
 from neuralpedal.contract.weights import Array, NetworkWeights, RecurrentWeights
 
 CELLS = ("lstm", "gru")
@@ -61,7 +62,7 @@ class Capture:
     path: Path
     kind: str
     architecture: str
-    weights: NetworkWeights
+    weights: NetworkWeights | WaveNetWeights
     metadata: dict[str, Any] = field(default_factory=dict)
     output_gain_db: float = 0.0
     knobs: dict[str, float] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from neuralpedal.contract.run_folder import RunFolder
 from neuralpedal.train.importing.capture import Capture, ImportOptions
 from neuralpedal.train.importing.formats import read_capture
 from neuralpedal.train.importing.golden_check import check_golden
-from neuralpedal.train.networks.pedal_model import build_model, save_model
+from neuralpedal.train.networks.model_file import build_model, save_model
 
 OUTCOME = "imported"
 _LARGEST_METADATA = 100_000

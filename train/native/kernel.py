@@ -79,11 +79,11 @@ class RecurrentKernel:
         def run(group: int) -> None:
             rows = slice(group * LANES, (group + 1) * LANES)
             self._library.pedal_forward(
-                steps, _at(x[rows]), steps * layout.inputs, _at(first[group]), _at(weights), _at(bias), _at(head),
-                _at(out[rows]), steps * width, _at(last[group]), _at(record[group]),
+                steps, address(x[rows]), steps * layout.inputs, address(first[group]), address(weights), address(bias),
+                address(head), address(out[rows]), steps * width, address(last[group]), address(record[group]),
             )
 
-        _on_all_cores(run, groups)
+        on_all_cores(run, groups)
         return out[:batch], _unstacked(last, batch), History(x, weights, head, record)
 
     def backward(self, history: History, d_out: Array, *d_states: Array) -> tuple[Array, ...]:
@@ -105,12 +105,13 @@ class RecurrentKernel:
         def run(group: int) -> None:
             rows = slice(group * LANES, (group + 1) * LANES)
             self._library.pedal_backward(
-                steps, _at(history.x[rows]), steps * layout.inputs, _at(history.weights), _at(record[group]),
-                _at(history.head), _at(d_out[rows]), steps * width, _at(d_state[group]), _at(d_x[rows]),
-                _at(d_weights[group]), _at(d_bias[group]), _at(d_head[group]),
+                steps, address(history.x[rows]), steps * layout.inputs, address(history.weights),
+                address(record[group]), address(history.head), address(d_out[rows]), steps * width,
+                address(d_state[group]), address(d_x[rows]), address(d_weights[group]), address(d_bias[group]),
+                address(d_head[group]),
             )
 
-        _on_all_cores(run, groups)
+        on_all_cores(run, groups)
         self.release(history)
         gradients = (d_x[:batch], *_unstacked(d_state, batch), *layout.gradients_of_matrices(d_weights.sum(axis=0)),
                      layout.gradient_of_bias(d_bias.sum(axis=0)))
@@ -127,7 +128,7 @@ class RecurrentKernel:
             if record.shape == (groups, floats):
                 del self._spare[index]
                 return record
-        return _aligned(groups, floats)
+        return aligned(groups, floats)
 
 
 def _in_groups(array: Array) -> Array:
@@ -150,14 +151,15 @@ def _unstacked(groups: Array, batch: int) -> tuple[Array, ...]:
                  for state in groups.transpose(1, 0, 2, 3))
 
 
-def _aligned(groups: int, floats: int) -> Array:
+def aligned(groups: int, floats: int) -> Array:
     """Uninitialised (groups, floats), every row at a multiple of 32 bytes (rows are multiples of 64 already)."""
     raw = np.empty(groups * floats * 4 + 64, np.uint8)
     begin = -raw.ctypes.data % 64
     return raw[begin : begin + groups * floats * 4].view(np.float32).reshape(groups, floats)
 
 
-def _at(array: Array | None) -> int | None:
+def address(array: Array | None) -> int | None:
+    """Where an array's first number lies, for C."""
     return None if array is None else array.ctypes.data
 
 
@@ -167,7 +169,8 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="layer")
 
 
-def _on_all_cores(run: Callable[[int], None], groups: int) -> None:
+def on_all_cores(run: Callable[[int], None], groups: int) -> None:
+    """``run`` of every group's number, side by side."""
     if groups == 1:
         run(0)
     else:

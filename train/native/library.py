@@ -33,19 +33,9 @@ def load_library(cell: str, inputs: int, hidden_size: int, options: tuple[str, .
     Raises:
         KernelUnavailableError: no compiler, the build failed, or its result does not load.
     """
-    path = _build(cell, inputs, hidden_size, options)
-    try:
-        return _declared(ctypes.CDLL(str(path)))
-    except OSError:
-        # A damaged file in the cache: build it once more.
-        path.unlink(missing_ok=True)
-    try:
-        return _declared(ctypes.CDLL(str(_build(cell, inputs, hidden_size, options))))
-    except OSError as error:
-        raise KernelUnavailableError(f"{path}: does not load ({error})") from error
-
-
-def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
+    sources = {name: read_source(name) for name in (f"{cell}_training.c", *_HEADERS)}
+    library = compiled(f"{cell}_{inputs}x{hidden_size}", sources,
+                       (f"-DPEDAL_HIDDEN={hidden_size}", f"-DPEDAL_INPUTS={inputs}", *options))
     size, pointer = ctypes.c_size_t, ctypes.c_void_p
     library.pedal_forward.argtypes = [size, pointer, size, *[pointer] * 5, size, *[pointer] * 2]
     library.pedal_backward.argtypes = [size, pointer, size, *[pointer] * 4, size, *[pointer] * 5]
@@ -53,16 +43,41 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     return library
 
 
-def _build(cell: str, inputs: int, hidden_size: int, options: tuple[str, ...]) -> Path:
+def read_source(name: str) -> str:
+    """A C file of this package."""
+    return resources.files("neuralpedal.train.native").joinpath(name).read_text(encoding="utf-8")
+
+
+def compiled(name: str, sources: dict[str, str], options: tuple[str, ...] = ()) -> ctypes.CDLL:
+    """C sources as a library, from the cache or built anew.
+
+    Args:
+        name: what the cached file begins with. sources: texts by file name; the first includes the others.
+        options: more for the compiler.
+
+    Raises:
+        KernelUnavailableError: no compiler, the build failed, or its result does not load.
+    """
+    path = _build(name, sources, options)
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError:
+        # A damaged file in the cache: build it once more.
+        path.unlink(missing_ok=True)
+    try:
+        return ctypes.CDLL(str(_build(name, sources, options)))
+    except OSError as error:
+        raise KernelUnavailableError(f"{path}: does not load ({error})") from error
+
+
+def _build(name: str, sources: dict[str, str], options: tuple[str, ...]) -> Path:
     compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if not compiler:
         raise KernelUnavailableError("no C compiler (apt install gcc)")
-    folder = resources.files("neuralpedal.train.native")
-    sources = {name: folder.joinpath(name).read_text(encoding="utf-8") for name in (f"{cell}_training.c", *_HEADERS)}
-    flags = (*_FLAGS, f"-DPEDAL_HIDDEN={hidden_size}", f"-DPEDAL_INPUTS={inputs}", *options)
+    flags = (*_FLAGS, *options)
     identity = "\n".join((*sources.values(), compiler, *flags, processor_identity()))
     digest = hashlib.sha256(identity.encode()).hexdigest()[:20]
-    library = user_cache_folder() / f"{cell}_{inputs}x{hidden_size}_{digest}.so"
+    library = user_cache_folder() / f"{name}_{digest}.so"
     if not library.is_file():
         _compile(compiler, flags, sources, library)
     return library

@@ -1,6 +1,5 @@
 """The C kernels as differentiable TensorFlow ops."""
 
-from collections import OrderedDict
 from functools import cache
 from typing import Any
 
@@ -11,14 +10,12 @@ from neuralpedal.contract.arithmetic import LayerArithmetic
 from neuralpedal.contract.reference_cells import CELLS
 from neuralpedal.contract.weights import RecurrentWeights
 from neuralpedal.train.native.grids import NO_GRIDS, step_on_grids
+from neuralpedal.train.native.kept_passes import KeptPasses
 from neuralpedal.train.native.kernel import History, RecurrentKernel
 from neuralpedal.train.native.layout import LayerLayout
 from neuralpedal.train.native.library import KernelUnavailableError
 
 Tensor = Any
-
-_KEPT = 8
-"""Forward passes whose backward pass may still come; older ones (validation, warm-up) are forgotten."""
 
 _ROUNDED_ELSEWHERE = 0.05
 """Share of values that the compiled kernel may round to another grid point than float64 does."""
@@ -29,8 +26,7 @@ class NativeRecurrent:
 
     def __init__(self, kernel: RecurrentKernel) -> None:
         self._kernel = kernel
-        self._histories: OrderedDict[int, History] = OrderedDict()
-        self._count = 0
+        self._passes: KeptPasses[History] = KeptPasses(kernel.release)
         self._op = tf.custom_gradient(self._run)
 
     def __call__(self, *arguments: Tensor) -> tuple[Tensor, ...]:
@@ -66,14 +62,10 @@ class NativeRecurrent:
 
     def _forward(self, *arrays: np.ndarray) -> tuple[Any, ...]:
         out, last, history = self._kernel.forward(*arrays)
-        self._count += 1
-        self._histories[self._count] = history
-        while len(self._histories) > _KEPT:
-            self._kernel.release(self._histories.popitem(last=False)[1])
-        return (out, *last, np.int64(self._count))
+        return (out, *last, np.int64(self._passes.keep(history)))
 
     def _backward(self, token: np.ndarray, *upstream: np.ndarray) -> tuple[Any, ...]:
-        return self._kernel.backward(self._histories.pop(int(token)), *upstream)
+        return self._kernel.backward(self._passes.take(int(token)), *upstream)
 
 
 @cache

@@ -2,7 +2,8 @@
 
 from neuralpedal.train.networks.fused_lstm import FusedLSTM
 from neuralpedal.train.networks.gru_layer import GruLayer
-from neuralpedal.train.networks.pedal_model import PedalModel, load_model
+from neuralpedal.train.networks.model_file import load_model
+from neuralpedal.train.networks.pedal_model import PedalModel
 from neuralpedal.train.networks.rnn_layer import RnnLayer
 
 __all__ = ["FusedLSTM", "GruLayer", "PedalModel", "RnnLayer", "load_model"]

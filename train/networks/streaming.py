@@ -3,6 +3,7 @@
 from typing import Any
 
 from neuralpedal.train.networks.recurrent_stack import RecurrentStack, States
+from neuralpedal.train.networks.wavenet_stack import WaveNetStack
 
 Tensor = Any
 
@@ -16,7 +17,7 @@ class Streaming:
 
     samples_at_once = 48_000
 
-    def __init__(self, stack: RecurrentStack) -> None:
+    def __init__(self, stack: RecurrentStack | WaveNetStack) -> None:
         self._stack = stack
 
     def zero_states(self, batch: Any) -> States:
