@@ -29,6 +29,9 @@ SCHEMES = ("float32", "w8", "w8a16", "tflm16x8", "w8a8")
 only; tflm16x8: int8 weights, int16 activations, integers only, as tflite-micro alone plays them; w8a8: int8 weights and
 activations, integers only."""
 
+LARGEST_GAIN_DB = 60.0
+"""Of the player's gains, up or down."""
+
 LEVELS = ("input_level_dbu", "output_level_dbu", "loudness_db")
 """Fields that are left out where nobody said them."""
 
@@ -62,8 +65,8 @@ class Manifest(BaseModel):
     name: str = Field(min_length=1, max_length=200)
     scheme: str
     network: AnySpec
-    input_gain_db: float = Field(default=0.0, ge=-60.0, le=60.0)
-    output_gain_db: float = Field(default=0.0, ge=-60.0, le=60.0)
+    input_gain_db: float = Field(default=0.0, ge=-LARGEST_GAIN_DB, le=LARGEST_GAIN_DB)
+    output_gain_db: float = Field(default=0.0, ge=-LARGEST_GAIN_DB, le=LARGEST_GAIN_DB)
     esr_wet: float | None = None
     esr_float: float | None = None
     integer_format: IntegerFormat | None = None

@@ -15,6 +15,7 @@ import numpy as np
 
 from neuralpedal.contract.atomic import make_folder, replacing, write_json
 from neuralpedal.contract.errors import ConversionError
+from neuralpedal.contract.gain import linear_gain
 from neuralpedal.contract.integer_kernels import TFLM16X8
 from neuralpedal.contract.integer_network import SCHEME as W8A16
 from neuralpedal.contract.manifest import Manifest
@@ -126,11 +127,15 @@ def _write_scheme(source: ConversionSource, prepared: PreparedScheme, float_wet:
         told(f"{scheme}: streaming the take")
         output = player.wet(temporary, take.dry)
         wet = take.measured(output)
-        esr_wet, esr_float = take.esr_wet(wet), esr(float_wet, wet)
+        esr_wet, esr_float = take.esr_wet(wet * linear_gain(source.output_gain_db)), esr(float_wet, wet)
         # The measured figures go into the file itself, whose graph must stay what was measured.
-        temporary.write_bytes(prepared.build(manifest.model_copy(update={"esr_wet": esr_wet, "esr_float": esr_float})))
+        measured = manifest.model_copy(update={"esr_wet": esr_wet, "esr_float": esr_float})
+        temporary.write_bytes(prepared.build(measured))
         if not np.array_equal(player.wet(temporary, take.dry[:_CHECK_SAMPLES]), output[:_CHECK_SAMPLES]):
             raise ConversionError(f"{path}: does not play twice alike; this is a bug, please report it")
+        if source.output_gain_db:
+            # Only now: a gain behind the network changes no ESR against the float model, which has none.
+            temporary.write_bytes(prepared.build(measured.model_copy(update={"output_gain_db": source.output_gain_db})))
     told(f"{scheme}: timing blocks")
     times, warnings = player.times(path), []
     if scheme in _NARROW_STATES and _begins_beyond(source.weights):

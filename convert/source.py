@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from neuralpedal.contract.alignment import Alignment
 from neuralpedal.contract.audio import Recording, is_silent, read_recording
 from neuralpedal.contract.errors import ModelFileError, RecordingError, SpecError
-from neuralpedal.contract.manifest import LEVELS
+from neuralpedal.contract.manifest import LARGEST_GAIN_DB, LEVELS
 from neuralpedal.contract.metrics import esr
 from neuralpedal.contract.pair import RecordingPair, read_pair
 from neuralpedal.contract.run_folder import RunFolder
@@ -68,6 +68,7 @@ class ConversionSource:
         calibration_wet: (T,) float32, the pedal's recording of it; None where there is none.
         take: what files are measured on; never part of ``calibration`` when the run says where validation begins.
         provenance: digests and versions for the manifest. levels: what an imported file says of its own, for it too.
+        output_gain_db: which an imported network wants behind it; the float model plays without.
         grids: of ``w8a8`` and ``tflm16x8``; None: ``calibration`` is played to choose them.
         rounding: a name of ``ROUNDINGS``: how weights are put on their int8 grids.
         rounder: does it; given weights, scales, calibration and validation audio, see ``better_rounded``.
@@ -84,6 +85,7 @@ class ConversionSource:
     rounding: str = "nearest"
     rounder: Rounder = better_rounded
     levels: dict[str, float] = field(default_factory=dict)
+    output_gain_db: float = 0.0
 
     @cached_property
     def channel_rounded(self) -> NetworkWeights:
@@ -128,7 +130,8 @@ def read_source(path: Path, dry: Path | None = None, wet: Path | None = None,
     provenance = {"weights_sha256": weights.digest(), **audio.provenance, **_origin(training)}
     name = run.path.stem if bare else run.path.resolve().name
     return ConversionSource(name, weights, model.process, audio.calibration, audio.take, provenance,
-                            audio.calibration_wet, levels=_levels(training))
+                            audio.calibration_wet, levels=_levels(training),
+                            output_gain_db=_output_gain_db(run.path, training))
 
 
 @dataclass(frozen=True)
@@ -223,6 +226,15 @@ def _validation_take(pair: RecordingPair, boundary: int) -> Take:
     warm_up = min(boundary, round(WARM_UP_S * pair.sample_rate_hz))
     return Take(pair.dry.samples[boundary - warm_up :], pair.wet.samples[boundary:], warm_up,
                 f"validation part of {pair.dry.path.name} → {pair.wet.path.name}")
+
+
+def _output_gain_db(path: Path, training: dict[str, Any]) -> float:
+    """Of an imported network. Raises ModelFileError beyond what a manifest holds."""
+    gain_db = float(training.get("imported", {}).get("output_gain_db") or 0.0)
+    if abs(gain_db) > LARGEST_GAIN_DB:
+        raise ModelFileError(f"{path}: wants {gain_db:.3g} dB behind the network, a pedal file holds up to "
+                             f"{LARGEST_GAIN_DB:g} dB; export the network with other gains")
+    return gain_db
 
 
 def _levels(training: dict[str, Any]) -> dict[str, float]:

@@ -7,12 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from capture_files import guitarml_json, write
+from capture_files import guitarml_json, network, rtneural_json, write
 from neuralpedal.cli.convert_command import built_in_guitar
 from neuralpedal.contract.audio import write_recording
 from neuralpedal.contract.errors import RecordingError
+from neuralpedal.contract.reference import ReferenceNetwork
 from neuralpedal.contract.tflite_file import read_manifest
 from neuralpedal.convert.source import read_source
+from neuralpedal.device.engine import open_engine
+from neuralpedal.device.stream import stream
 from neuralpedal.train.importing.capture import ImportOptions
 from neuralpedal.train.importing.imported_run import import_file
 from signals import RATE_HZ, plucks
@@ -101,3 +104,17 @@ def test_dry_audio_of_another_rate_is_refused(run: Path, tmp_path: Path) -> None
 def test_a_bare_model_says_that_it_needs_audio(run: Path) -> None:
     with pytest.raises(RecordingError, match="add --dry, and --wet to measure against the pedal"):
         read_source(run / "model.keras", guitar=lambda rate_hz: plucks(4.0))
+
+
+def test_a_gain_that_the_weights_cannot_take_in_is_in_the_files(dry: Path, tmp_path: Path, cli: Cli) -> None:
+    weights = network(skip=True)
+    content = rtneural_json(weights, in_skip=1, out_gain=-6.0, samplerate=RATE_HZ)
+    imported = import_file(write(tmp_path / "a.json", content), tmp_path / "run", ImportOptions())["imported"]
+    assert imported["output_gain_db"] == -6.0 and "convert and export write that gain" in imported["remarks"][-1]
+    code, text, _ = cli("convert", tmp_path / "run", "--out", tmp_path / "pedals", "--dry", dry, "--schemes",
+                        "float32,w8", *FAST, "--json")
+    assert code == 0 and json.loads(text)["schemes"]["float32"]["esr_float"] < 1e-9
+    engine = open_engine(tmp_path / "pedals" / "run.float32.tflite", "litert", 64)
+    heard = plucks(4.0)[24_000:25_000]
+    assert engine.manifest.output_gain_db == -6.0
+    np.testing.assert_allclose(stream(engine, heard), 10 ** -0.3 * ReferenceNetwork(weights).process(heard), atol=1e-5)

@@ -52,8 +52,8 @@ def _training(capture: Capture, golden_error: float | None, options: ImportOptio
     remarks = list(capture.remarks)
     if capture.output_gain_db:
         louder = "louder" if capture.output_gain_db > 0 else "quieter"
-        remarks.append(f"is {abs(capture.output_gain_db):.3g} dB {louder} than the network alone: set the player's "
-                       "output gain to that")
+        remarks.append(f"is {abs(capture.output_gain_db):.3g} dB {louder} than the network alone: convert and export "
+                       "write that gain into their files, the run itself plays without it")
     spec = capture.weights.spec
     return {
         "outcome": OUTCOME,
