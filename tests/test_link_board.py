@@ -1,7 +1,8 @@
 """A session with a board, whatever the wire does to it: recovered, or a LinkError in time, and never a wrong model."""
 
+import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,8 @@ from neuralpedal.firmware_bridge.link.uploading import upload
 from neuralpedal.firmware_bridge.model_blob import ModelBlob, write_blob
 
 pytestmark = pytest.mark.usefixtures("c_compiler")
+
+Cli = Callable[..., tuple[int, str, str]]
 
 DRY = trying_audio(96)
 
@@ -127,6 +130,29 @@ def test_events_arrive_in_order_and_lost_ones_are_counted(host: HostBoard) -> No
     standing = board.controls()
     assert board.lost_events == 1 and len(board.events) == 1
     assert standing.footswitches[:3] == (False, False, True) and standing.knobs[1] == 700
+
+
+def test_monitor_prints_what_feet_do(host: HostBoard, monkeypatch: pytest.MonkeyPatch, cli: Cli) -> None:
+    def stamp(answer: bytes) -> bytes:
+        """A switch and a knob move behind the answer to the first question after hello."""
+        if answer[1:].startswith(bytes([1, Request.CONTROLS | Answer.ANSWER])):
+            host.c.host_switch(2, 1)
+            host.c.host_knob(0, 65535)
+        return answer + host.take(b"")
+
+    monkeypatch.setattr("neuralpedal.firmware_bridge.link.board.Board",
+                        lambda port, timeout_s: Board(port, timeout_s, lambda _: HostPort(host, up=stamp)))
+    code, text, _ = cli("link", "--port", "host", "monitor", "--events", 2)
+    assert code == 0 and text.splitlines() == ["footswitch 2: pressed", "knob 0: 1.000"]
+    host.c.host_switch(2, 0)
+    host.c.host_knob(0, 0)
+    host.take(b"")
+    code, text, _ = cli("link", "--port", "host", "monitor", "--events", 2, "--json")
+    assert [json.loads(line) for line in text.splitlines()] == [
+        {"number": 4, "control": "footswitch", "index": 2, "value": 1},
+        {"number": 5, "control": "knob", "index": 0, "value": 65535}]
+    code, text, _ = cli("link", "--port", "host", "info")
+    assert code == 0 and "host, firmware tests" in text and "empty, 65,536 bytes" in text
 
 
 def test_a_question_that_comes_twice_is_done_once(host: HostBoard, pedals: tuple[Pedal, Pedal]) -> None:

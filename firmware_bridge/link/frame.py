@@ -5,10 +5,13 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cobs import cobs
-
 from neuralpedal.contract.errors import LinkError
 from neuralpedal.firmware_bridge.link.protocol import CRC_BYTES, HEADER_BYTES, LARGEST_PAYLOAD_BYTES, VERSION
+
+try:
+    from cobs import cobs
+except ImportError as missing:
+    raise LinkError("cobs is missing; pip install 'neuralpedal[link]'") from missing
 
 _HEADER = struct.Struct("<BBH")
 _CRC = struct.Struct("<I")

@@ -18,9 +18,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from firmware_pedals import need
 from jack_rig import JackServer, need_audio, playing, wait_until
 from neuralpedal.cli.tflite_player import open_tflite
 from neuralpedal.device.stream import stream
+from neuralpedal.firmware_bridge.link.emulated_board import build_firmware, start_emulator
 from signals import plucks
 
 ROOT = Path(__file__).parents[2]
@@ -171,6 +173,31 @@ def assert_heard(guitarist, signal_: np.ndarray) -> None:
 def test_the_presets_of_these_tests_sound_different_from_each_other_and_from_the_guitar():
     first, second, dry = wanted(0), wanted(1), plucks(0.5)
     assert min(np.max(np.abs(a - b)) for a, b in ((first, second), (first, dry), (second, dry))) > 0.01
+
+
+def test_an_emulated_board_drives_presets_and_mute_and_its_light_answers(jack_server: JackServer, tmp_path):
+    need("arm-none-eabi-gcc", "qemu-system-arm")
+    (tmp_path / "board").mkdir()
+    port = f"unix:{tmp_path}/board.sock"
+    emulator = start_emulator(build_firmware(tmp_path / "board", int16_audio=True), f"{port},server=on,wait=on")
+    # Its light 7 is wired to its switch 7: what the pedal shows there, the board's foot does.
+    rows = (f"controls:\n  - board: {{port: '{port}', light: 7}}\n  - board: {{port: '{port}', text: 0}}\n"
+            f"  - board: {{port: '{port}', switch: 7}}\n    press: preset next\n    release: mute on\n")
+    try:
+        assert emulator.stdout and b"waiting for connection" in emulator.stdout.readline()
+        with running(jack_server, tmp_path, rows) as pedal, playing(jack_server) as guitarist:
+            status = pedal.wait("the lit light", lambda status: status["preset"] == "second")
+            assert status["last_action"] == f"board {port} switch 7: preset next"
+            assert_heard(guitarist, wanted(1))
+            pedal.ask("bypass", "on")
+            pedal.wait("the dark light", lambda status: status["muted"])
+            emulator.kill()
+            assert pedal.ask("mute", "off") and pedal.ask("bypass", "off")
+            assert_heard(guitarist, wanted(1))
+            assert "the music goes on, and the board is looked for" in pedal.end()
+    finally:
+        emulator.kill()
+        emulator.communicate()
 
 
 def test_pins_drive_bypass_presets_and_a_knob_to_the_sound(jack_server: JackServer, tmp_path):
