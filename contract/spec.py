@@ -5,7 +5,7 @@ builder in train/, an emitter in convert/, a reference in contract/ and a kernel
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -117,8 +117,16 @@ def make_spec(**fields: Any) -> NetworkSpec:
     Raises:
         SpecError: a field is unknown or out of range; the message names it.
     """
+    return checked_network(NetworkSpec, fields)
+
+
+Network = TypeVar("Network", bound=BaseModel)
+
+
+def checked_network(kind: type[Network], fields: dict[str, Any]) -> Network:
+    """A spec of some class from plain values. Raises SpecError as :func:`make_spec`."""
     try:
-        return NetworkSpec(**fields)
+        return kind(**fields)
     except ValidationError as error:
         raise SpecError(explain_validation(error, "network")) from error
 

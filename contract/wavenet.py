@@ -7,10 +7,9 @@ layer before made of it.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from neuralpedal.contract.errors import SpecError
-from neuralpedal.contract.spec import explain_validation
+from neuralpedal.contract.spec import checked_network
 
 FAMILY = "wavenet"
 """Name of the family."""
@@ -127,10 +126,7 @@ def make_wavenet(**fields: Any) -> WaveNetSpec:
     Raises:
         SpecError: a field is unknown or out of range; the message names it.
     """
-    try:
-        return WaveNetSpec(**fields)
-    except ValidationError as error:
-        raise SpecError(explain_validation(error, "network")) from error
+    return checked_network(WaveNetSpec, fields)
 
 
 def _parameters(array: ConvArray, inputs: int) -> int:

@@ -198,13 +198,7 @@ class Pedal:
 
     def _blend_in(self, incoming: Engine, wet: Block) -> None:
         """``wet`` goes over into what ``incoming`` played."""
-        self._change.aim(1.0, self._fade)
-        factors = self._change.advance()
-        if factors is not None:
-            np.subtract(self._other, wet, out=self._other)
-            np.multiply(self._other, factors, out=self._other)
-            np.add(wet, self._other, out=wet)
-        if self._change.value == 1.0:
+        if self._change.cross_over(wet, self._other, self._fade):
             self._exchange(incoming)
 
     def _exchange(self, incoming: Engine) -> None:

@@ -78,3 +78,20 @@ class Ramp:
             return block
         np.multiply(block, self.value if factors is None else factors, out=out)
         return out
+
+    def cross_over(self, block: NDArray[np.float32], other: NDArray[np.float32], samples: int) -> bool:
+        """One block on the way from ``block`` (0) to ``other`` (1), in ``block``; ``other`` is used up.
+
+        Args:
+            samples: that the whole way takes.
+
+        Returns:
+            Whether the way is over. Real-time safe.
+        """
+        self.aim(1.0, samples)
+        factors = self.advance()
+        if factors is not None:
+            np.subtract(other, block, out=other)
+            np.multiply(other, factors, out=other)
+            np.add(block, other, out=block)
+        return self.value == 1.0

@@ -173,13 +173,7 @@ class ToneStack(Stage):
             return
         self._next.play(dry, self._other, self._bounds)
         self._now.play(dry, wet, self._bounds)
-        self._change.aim(1.0, self._fade)
-        factors = self._change.advance()
-        if factors is not None:
-            np.subtract(self._other, wet, out=self._other)
-            np.multiply(self._other, factors, out=self._other)
-            np.add(wet, self._other, out=wet)
-        if self._change.value == 1.0:
+        if self._change.cross_over(wet, self._other, self._fade):
             self._change.jump(0.0)
             self._now, self._next = self._next, self._now
             self._changing = False

@@ -1,7 +1,6 @@
 """Calls the compiled C of one layer on NumPy arrays, groups of sixteen streams on different cores."""
 
 import os
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,14 +12,13 @@ from neuralpedal.contract.arithmetic import LayerArithmetic
 from neuralpedal.train.native.grids import NO_GRIDS, grid_definitions
 from neuralpedal.train.native.layout import Array, layer_layout
 from neuralpedal.train.native.library import KernelUnavailableError, load_library
+from neuralpedal.train.native.spare_records import SpareRecords
 
 LANES = 16
 """Streams that one call of the C code computes side by side."""
 
 MAX_HIDDEN_SIZE = 96
 """Beyond it the C code's working memory no longer belongs on a thread's stack."""
-
-_SPARE_RECORDS = 2
 
 
 @dataclass
@@ -51,8 +49,7 @@ class RecurrentKernel:
                                          f"{MAX_HIDDEN_SIZE} each")
         self.layout = layer_layout(cell, inputs, hidden_size)
         self._library = load_library(cell, inputs, hidden_size, grid_definitions(cell, arithmetic))
-        # Megabytes that every pass would otherwise ask from the system, which clears them page by page.
-        self._spare: deque[Array] = deque(maxlen=_SPARE_RECORDS)
+        self._spare = SpareRecords()
 
     def forward(self, x: Array, *arrays: Array) -> tuple[Array, tuple[Array, ...], History]:
         """Hidden states (B, T, H), the last state's arrays, each (B, H), and the history.
@@ -74,7 +71,7 @@ class RecurrentKernel:
         groups, width = len(x) // LANES, 1 if head is not None else layout.hidden_size
         first = _stacked(states)
         out, last = np.empty((len(x), steps, width), np.float32), np.empty_like(first)
-        record = self._record(groups, self._library.pedal_history_floats(steps))
+        record = self._spare.take(groups, self._library.pedal_history_floats(steps))
 
         def run(group: int) -> None:
             rows = slice(group * LANES, (group + 1) * LANES)
@@ -120,15 +117,8 @@ class RecurrentKernel:
     def release(self, history: History) -> None:
         """Give the history's memory to the next forward pass; no backward pass will come."""
         if history.record is not None:
-            self._spare.append(history.record)
+            self._spare.give(history.record)
             history.record = None
-
-    def _record(self, groups: int, floats: int) -> Array:
-        for index, record in enumerate(self._spare):
-            if record.shape == (groups, floats):
-                del self._spare[index]
-                return record
-        return aligned(groups, floats)
 
 
 def _in_groups(array: Array) -> Array:
@@ -149,13 +139,6 @@ def _unstacked(groups: Array, batch: int) -> tuple[Array, ...]:
     """The reverse of :func:`_stacked`."""
     return tuple(np.ascontiguousarray(state.reshape(-1, groups.shape[3])[:batch])
                  for state in groups.transpose(1, 0, 2, 3))
-
-
-def aligned(groups: int, floats: int) -> Array:
-    """Uninitialised (groups, floats), every row at a multiple of 32 bytes (rows are multiples of 64 already)."""
-    raw = np.empty(groups * floats * 4 + 64, np.uint8)
-    begin = -raw.ctypes.data % 64
-    return raw[begin : begin + groups * floats * 4].view(np.float32).reshape(groups, floats)
 
 
 def address(array: Array | None) -> int | None:

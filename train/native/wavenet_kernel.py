@@ -1,18 +1,16 @@
 """Calls the compiled WaveNet on NumPy arrays, tracks of a batch on different cores."""
 
 import ctypes
-from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
 
 from neuralpedal.contract.wavenet import WaveNetSpec
-from neuralpedal.train.native.kernel import address, aligned, on_all_cores
+from neuralpedal.train.native.kernel import address, on_all_cores
 from neuralpedal.train.native.layout import Array
 from neuralpedal.train.native.library import KernelUnavailableError, compiled, read_source
+from neuralpedal.train.native.spare_records import SpareRecords
 from neuralpedal.train.native.wavenet_shape import MAX_SPAN, num_state, num_weights, shape_header
-
-_SPARE_RECORDS = 2
 
 
 @dataclass
@@ -40,8 +38,7 @@ class WaveNetKernel:
                    "wavenet_shape.h": shape_header(spec)}
         name = "_".join(["wavenet", *(str(array.channels) for array in spec.arrays)])
         self._library = _declared(compiled(name, sources))
-        # Megabytes that every pass would otherwise ask from the system, which clears them page by page.
-        self._spare: deque[Array] = deque(maxlen=_SPARE_RECORDS)
+        self._spare = SpareRecords()
 
     def forward(self, x: Array, state: Array, weights: Array) -> tuple[Array, Array, WaveNetHistory]:
         """The output (B, T), the pasts afterwards (B, S), and the history.
@@ -55,7 +52,7 @@ class WaveNetKernel:
             raise ValueError(f"state {state.shape} and weights {weights.shape}, wanted {(batch, self.num_state)} and "
                              f"{(self._num_weights,)}")
         out, after = np.empty_like(x), np.empty_like(state)
-        record = self._record(batch, self._library.pedal_history_floats(steps))
+        record = self._spare.take(batch, self._library.pedal_history_floats(steps))
 
         def run(row: int) -> None:
             self._library.pedal_forward(steps, address(x[row]), address(state[row]), address(weights),
@@ -87,15 +84,8 @@ class WaveNetKernel:
     def release(self, history: WaveNetHistory) -> None:
         """Give the history's memory to the next forward pass; no backward pass will come."""
         if history.record is not None:
-            self._spare.append(history.record)
+            self._spare.give(history.record)
             history.record = None
-
-    def _record(self, batch: int, floats: int) -> Array:
-        for index, record in enumerate(self._spare):
-            if record.shape == (batch, floats):
-                del self._spare[index]
-                return record
-        return aligned(batch, floats)
 
 
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
