@@ -36,7 +36,7 @@ def difference(player: PlayerLibrary, int16: bool, wanted: Wanted, folder: Path,
     return float(np.max(np.abs(player.play(floats, block).astype(np.float64) - expected.play(floats))))
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=10)
 @given(st.integers(1, 64), st.integers(1, 2), st.booleans(), st.floats(0.05, 4.0), st.integers(0, 99),
        st.sampled_from([0.0, 3.7, -11.3]), st.sampled_from([1, 7, 64]))
 def test_any_w8a16_blob_plays_its_reference_in_every_bit(
@@ -46,7 +46,7 @@ def test_any_w8a16_blob_plays_its_reference_in_every_bit(
     assert difference(*library, wanted, tmp_path_factory.getbasetemp(), block) == 0.0
 
 
-@settings(deadline=None, max_examples=10)
+@settings(deadline=None, max_examples=6)
 @given(st.sampled_from(["float32", "w8"]), st.integers(1, 64), st.integers(1, 2), st.booleans(), st.integers(0, 99))
 def test_any_float_blob_is_near_its_reference(library: tuple[PlayerLibrary, bool],
                                               tmp_path_factory: pytest.TempPathFactory, scheme: str, size: int,

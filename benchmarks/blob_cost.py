@@ -1,6 +1,6 @@
 """What a player of models from the link costs beside C generated for one model: instructions per sample under QEMU.
 
-    python benchmarks/link_player.py
+    python benchmarks/blob_cost.py
 
 Both play the same model in blocks of 48 on emulated Cortex-Ms; the blob is compiled into the image here, so that only
 the kernels differ.
