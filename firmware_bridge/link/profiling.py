@@ -71,3 +71,4 @@ def _kept_selection(board: Board) -> Iterator[Callable[[], None]]:
         yield restore
     finally:
         restore()
+        board.hello()  # gives the pedal back to the guitar

@@ -75,6 +75,7 @@ def verify_board(board: Board, model: Path, samples: int, report: Callable[[floa
     difference = np.abs(got.astype(np.float64) - wanted) * steps
     allowed = expected.tolerance.int16 * steps if is_int16 else expected.tolerance.float32
     statistics = board.statistics()
+    board.hello()  # gives the pedal back to the guitar
     median, largest = per_sample(board.info, counts)
     return BoardVerification(
         passed=bool(difference.max() <= allowed), board=board.info.board, model=file.manifest().name, samples=samples,

@@ -60,7 +60,7 @@ static void choose(pedal_link *link)
 static int hello(pedal_link *link, question *asked)
 {
     const pedal_store *store = &link->store;
-    link->host_plays = 0;
+    link->held_samples = 0;
     append_name(asked, link->board.name);
     append_name(asked, link->board.firmware);
     append_32(asked, link->board.clock_hz);
@@ -143,7 +143,7 @@ static int block(pedal_link *link, question *asked)
         return PEDAL_LINK_FAULT_SIZE;
     if (link->store.selected >= PEDAL_LINK_SLOTS)
         return PEDAL_LINK_FAULT_IDLE;
-    link->host_plays = 1;
+    link->held_samples = PEDAL_LINK_HELD_SAMPLES;
     memcpy(link->block, asked->payload, asked->payload_bytes);
     const uint32_t before = link->board.time ? link->board.time(link->board.context) : 0;
     pedal_player_process(link->block, link->block, count);
@@ -334,7 +334,10 @@ static pedal_player_sample scaled(pedal_player_sample wet, uint16_t level)
 
 void pedal_link_play(pedal_link *link, const pedal_player_sample *in, pedal_player_sample *out, size_t n)
 {
-    if (link->host_plays || link->changing || !link->engaged) {
+    const uint32_t held = link->held_samples;
+    if (held)
+        link->held_samples = held > n ? held - (uint32_t)n : 0;
+    if (held || link->changing || !link->engaged) {
         if (in != out)
             memcpy(out, in, n * sizeof *out);
         return;

@@ -22,6 +22,8 @@ extern "C" {
 #define PEDAL_LINK_TIMES 256
 #define PEDAL_LINK_BLOCK_SAMPLES (PEDAL_LINK_CHUNK_BYTES / (int)sizeof(pedal_player_sample))
 #define PEDAL_LINK_UNITY 32768
+/* Live audio that passes dry after a block of the host: one that died gives the pedal back so. */
+#define PEDAL_LINK_HELD_SAMPLES 96000
 
 /* What a board gives the link. All but write may be NULL. */
 typedef struct {
@@ -50,7 +52,8 @@ typedef struct {
     volatile uint32_t overruns;
     uint16_t events, knobs[PEDAL_LINK_KNOBS];
     uint8_t switches;
-    volatile uint8_t host_plays, changing, engaged;
+    volatile uint32_t held_samples; /* of live audio that pass dry, because the host plays */
+    volatile uint8_t changing, engaged;
     volatile uint16_t level;
     pedal_player_sample block[PEDAL_LINK_BLOCK_SAMPLES];
 } pedal_link;
