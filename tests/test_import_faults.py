@@ -26,6 +26,7 @@ from neuralpedal.train.importing.golden_check import check_golden
 
 Change = Callable[[dict[str, Any]], Any]
 
+GOLDEN = Path(__file__).parent / "golden"
 OPTIONS = ImportOptions(knobs={"gain": 0.5})
 STATES = np.zeros((1, 2, 4), np.float32)
 GOOD: dict[str, dict[str, Any]] = {
@@ -35,6 +36,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "gru": rtneural_json(network("gru")),
     "guitarml": guitarml_json("GRU", 4, num_layers=2),
     "knobs": guitarml_json("LSTM", 4, input_size=2),
+    "wavenet": json.loads((GOLDEN / "wavenet-3+2-gated.nam").read_text()),
+    "a2": json.loads((GOLDEN / "wavenet-4-a2.nam").read_text()),
 }
 MEMORY_LIMIT_BYTES = 500e6
 
