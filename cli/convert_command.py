@@ -11,6 +11,7 @@ from neuralpedal.cli.budget_table import print_budgets
 from neuralpedal.cli.console import figure, note, print_json, print_table, steps, warn
 from neuralpedal.cli.quiet import quiet_tensorflow
 from neuralpedal.contract.spec import NetworkSpec
+from neuralpedal.contract.wavenet import WaveNetSpec
 
 
 @click.command("convert")
@@ -106,14 +107,14 @@ def built_in_guitar(rate_hz: int) -> Any:
     return synthesize_guitar(GUITAR_SECONDS, rate_hz, _GUITAR_SEED)
 
 
-def choose_rounding(asked: str, spec: NetworkSpec) -> str:
-    """The rounding that was asked for, but nearest for large networks, and then that is said."""
-    from neuralpedal.convert.rounding import LARGEST_NETWORK, is_affordable
+def choose_rounding(asked: str, spec: NetworkSpec | WaveNetSpec) -> str:
+    """The rounding that was asked for, but nearest for networks that have no other, and then that is said."""
+    from neuralpedal.convert.rounding import why_nearest
 
-    if asked == "nearest" or is_affordable(spec):
+    reason = why_nearest(spec)
+    if asked == "nearest" or reason is None:
         return asked
-    note(f"{spec.label} has {spec.num_parameters} weights, more than the {LARGEST_NETWORK} that are rounded together: "
-         "each goes to its nearest step")
+    note(f"{spec.label}: {reason}; each goes to its nearest step")
     return "nearest"
 
 

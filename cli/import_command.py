@@ -33,12 +33,12 @@ def command(files: tuple[Path, ...], out: Path, knobs: tuple[str, ...], rate: in
 
     \b
     Formats:
-      .nam            Neural Amp Modeler: LSTM
+      .nam            Neural Amp Modeler: LSTM, WaveNet
       .json, .aidax   AIDA-X, RTNeural: one or two LSTM or GRU layers, linear dense layers, gains, skip
       .json           GuitarML (Proteus, NeuralPi): LSTM or GRU, with knobs as well
       .keras, .h5     Keras: one or two LSTM or GRU layers, then Dense; also those that answer frames
       .npz            arrays of a Keras LSTM by name
-    WaveNets and convolutions are named and refused; GRU networks play, but are not converted.
+    Convolutions other than WaveNets are named and refused.
 
     A FILE may be a folder: all model files in it are read, what fails is in the table, and a second call goes on
     where the first stopped. Exit code 1 says that not all went well.

@@ -41,6 +41,8 @@ def _library(path: Path, cache: Path | None) -> Path:
     from neuralpedal.firmware_bridge.unit_rows import KINDS
 
     manifest = read_manifest(path)
+    if manifest.network.graph == "convolutions":
+        raise FirmwareError(f"{path}: there is no C for a {manifest.network.label} yet")
     if manifest.recurrent.kind.has_frame and manifest.scheme not in FLOAT_SCHEMES:
         raise FirmwareError(f"{path}: there is no C for frame networks as {manifest.scheme}")
     if manifest.recurrent.kind.cell not in KINDS:

@@ -7,6 +7,10 @@ from pydantic import Discriminator, Tag
 from neuralpedal.contract.spec import NetworkSpec, make_spec
 from neuralpedal.contract.wavenet import FAMILY as WAVENET
 from neuralpedal.contract.wavenet import WaveNetSpec, make_wavenet
+from neuralpedal.contract.wavenet_weights import WaveNetWeights
+from neuralpedal.contract.weights import NetworkWeights
+
+AnyWeights = NetworkWeights | WaveNetWeights
 
 
 def _family_tag(network: Any) -> str:

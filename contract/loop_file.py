@@ -1,22 +1,15 @@
-"""Reads a file whose layers are played in a loop (contract/loop_plan.py), and sees to it that it is exactly that.
+"""Reads a file whose layers are played in a loop (contract/loop_plan.py)."""
 
-An operator that is there besides, an option, a connection or a number that is another would change the sound in an
-interpreter and in nobody else's reading of the file; so everything is compared.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
 from neuralpedal.contract.constants import Constants
 from neuralpedal.contract.errors import ModelFileError, SpecError
-from neuralpedal.contract.loop_plan import HEAD_BIAS, HEAD_KERNEL, GraphPlan, Step, loop_plans, weight_name
-from neuralpedal.contract.signal_chain import DEQUANTIZE, foreign
-from neuralpedal.contract.tflite_file import OperatorView, Subgraph, TfliteFile
+from neuralpedal.contract.loop_plan import HEAD_BIAS, HEAD_KERNEL, loop_plans, weight_name
+from neuralpedal.contract.planned_file import check_planned
+from neuralpedal.contract.tflite_file import TfliteFile
 from neuralpedal.contract.weights import Array, NetworkWeights, RecurrentWeights
-
-SCHEMES = ("float32", "w8")
-"""Others have formats for an LSTM's cell."""
 
 
 def check_loop(file: TfliteFile) -> Mapping[str, int]:
@@ -25,16 +18,7 @@ def check_loop(file: TfliteFile) -> Mapping[str, int]:
     Raises:
         ModelFileError: anything is otherwise than ``convert`` writes it.
     """
-    manifest = file.manifest()
-    spec = manifest.recurrent
-    if manifest.scheme not in SCHEMES:
-        raise foreign(file, f"scheme {manifest.scheme} with a {spec.label}, which has {' and '.join(SCHEMES)} alone")
-    if manifest.initial_state is not None:
-        raise foreign(file, f"a {spec.label} with an initial state, which such files do not have")
-    plans, graphs = loop_plans(spec), (file, *file.called)
-    if len(graphs) != len(plans):
-        raise foreign(file, f"{len(graphs)} graphs; wanted {len(plans)} for {spec.label}")
-    return [_Comparison(file, graph, plan).tensors for graph, plan in zip(graphs, plans, strict=True)][-1]
+    return check_planned(file, loop_plans(file.manifest().recurrent))[-1]
 
 
 def read_loop_weights(file: TfliteFile) -> NetworkWeights:
@@ -55,58 +39,3 @@ def read_loop_weights(file: TfliteFile) -> NetworkWeights:
         return NetworkWeights(spec, tuple(layers), array(HEAD_KERNEL).T, array(HEAD_BIAS))
     except SpecError as error:
         raise ModelFileError(f"{file.path}: its tensors contradict its manifest ({error}); convert it again") from error
-
-
-class _Comparison:
-    """Goes through a graph and its plan at once. ``tensors``: what was found, by the plan's names."""
-
-    def __init__(self, file: TfliteFile, graph: Subgraph, plan: GraphPlan) -> None:
-        self._file, self._graph, self._plan = file, graph, plan
-        self.tensors: dict[str, int] = {}
-        self._names: dict[int, str] = {}
-        self._bind_all(plan.inputs, graph.inputs, "the graph's inputs")
-        operators = [operator for operator in graph.operators if operator.name != DEQUANTIZE]
-        found, wanted = [operator.name for operator in operators], [step.operator for step in plan.steps]
-        if found != wanted:
-            raise foreign(file, f"operators {', '.join(found) or '(none)'}; wanted {', '.join(wanted)} for "
-                                f"{file.manifest().recurrent.label}")
-        for operator, step in zip(operators, plan.steps, strict=True):
-            self._compare(operator, step)
-        self._bind_all(plan.outputs, graph.outputs, "the graph's outputs")
-        self._check_tensors()
-
-    def _compare(self, operator: OperatorView, step: Step) -> None:
-        for name, value in step.options.items():
-            if operator.options[name] != value:
-                raise foreign(self._file, f"{operator.name} with {name} {operator.options[name]:g}; wanted {value:g}")
-        self._bind_all(step.inputs, operator.inputs, f"a {operator.name}")
-        self._bind_all(step.outputs, operator.outputs, f"a {operator.name}")
-
-    def _bind_all(self, names: Sequence[str], indices: Sequence[int], where: str) -> None:
-        if len(names) != len(indices):
-            raise foreign(self._file, f"{where} with {len(indices)} tensors, not {len(names)}")
-        for name, index in zip(names, indices, strict=True):
-            if index < 0 or self.tensors.setdefault(name, index) != index or (
-                    self._names.setdefault(index, name) != name):
-                raise foreign(self._file, f"{where} that is connected otherwise than in our files")
-
-    def _check_tensors(self) -> None:
-        plan = self._plan
-        for name, index in self.tensors.items():
-            tensor = self._graph.tensors[index]
-            if name in plan.constants:
-                wanted = plan.constants[name]
-                if tensor.data is None or tensor.dtype != wanted.dtype or not np.array_equal(tensor.data, wanted):
-                    raise foreign(self._file, f"tensor {tensor.name!r} that does not hold {wanted.tolist()}")
-            elif name in plan.weights:
-                if tensor.shape != plan.weights[name]:
-                    raise ModelFileError(f"{self._file.path}: its tensors contradict its manifest ({tensor.name!r} has "
-                                         f"shape {list(tensor.shape)}, wanted {list(plan.weights[name])}); convert it "
-                                         "again")
-            elif (tensor.data is not None or tensor.is_variable != (name in plan.variables)
-                  or tensor.dtype != plan.dtypes.get(name, np.float32) or not _fits(tensor.shape, plan.shapes[name])):
-                raise foreign(self._file, f"tensor {tensor.name!r} of another kind or shape than in our files")
-
-
-def _fits(found: Sequence[int], wanted: Sequence[int]) -> bool:
-    return len(found) == len(wanted) and all(want in (-1, size) for size, want in zip(found, wanted, strict=True))

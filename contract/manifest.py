@@ -15,12 +15,14 @@ from neuralpedal.contract.errors import ModelFileError, PedalError
 from neuralpedal.contract.initial_state import Lists, checked_initial_state
 from neuralpedal.contract.integer_format import IntegerFormat
 from neuralpedal.contract.spec import NetworkSpec, explain_validation
+from neuralpedal.contract.wavenet import FAMILY as WAVENET
+from neuralpedal.contract.wavenet import ConvArray, WaveNetSpec
 
-FORMAT_VERSION = 3
-"""The newest that is read. Files carry the lowest that covers what they hold: 3 with ``initial_state``, 2 with
-``audio_code``, else 1."""
+FORMAT_VERSION = 4
+"""The newest that is read. Files carry the lowest that covers what they hold: 4 with a WaveNet, 3 with
+``initial_state``, 2 with ``audio_code``, else 1."""
 
-_PLAIN, _WITH_AUDIO_CODE, _WITH_INITIAL_STATE = 1, 2, 3
+_PLAIN, _WITH_AUDIO_CODE, _WITH_INITIAL_STATE, _WITH_WAVENET = 1, 2, 3, 4
 METADATA_NAME = "neuralpedal_manifest"
 """Name of the metadata entry whose buffer holds the JSON (UTF-8)."""
 
@@ -36,7 +38,9 @@ LEVELS = ("input_level_dbu", "output_level_dbu", "loudness_db")
 """Fields that are left out where nobody said them."""
 
 _DECISIVE = NetworkSpec.model_fields.keys() - {"frame_samples"}
-"""Fields that every network must state. A family with a frame refuses to be without one by itself."""
+"""Fields that every recurrent network must state. A family with a frame refuses to be without one by itself."""
+
+_WAVENET_SCHEMES = ("float32", "w8")
 
 
 class Manifest(BaseModel):
@@ -79,14 +83,14 @@ class Manifest(BaseModel):
 
     @property
     def recurrent(self) -> NetworkSpec:
-        """The network of a file that holds a recurrent one, as all ``.tflite`` pedals do.
+        """The network of a file that holds a recurrent one, for those who know no other.
 
         Raises:
             ModelFileError: another family.
         """
         if not isinstance(self.network, NetworkSpec):
-            raise ModelFileError(f"{self.name}: holds a {self.network.label}, wanted a recurrent network; play its run "
-                                 "folder")
+            raise ModelFileError(f"{self.name}: holds a {self.network.label}, and here only recurrent networks are "
+                                 "known yet (lstm, gru, rnn); play it with --engine litert")
         return self.network
 
     @property
@@ -101,11 +105,16 @@ def encode_manifest(manifest: Manifest) -> bytes:
     for name in ("integer_format", "audio_code", "initial_state", *LEVELS):
         if fields[name] is None:
             del fields[name]
-    needed = _WITH_INITIAL_STATE if manifest.initial_state else _WITH_AUDIO_CODE if manifest.audio_code else _PLAIN
-    fields["format_version"] = max(manifest.format_version, needed)
+    fields["format_version"] = max(manifest.format_version, _needed_version(manifest))
     fields["network"] = manifest.network.model_dump(mode="json", exclude_none=True)
     fields["sample_rate_hz"] = manifest.sample_rate_hz
     return json.dumps(fields, indent=1, allow_nan=False).encode("utf-8")
+
+
+def _needed_version(manifest: Manifest) -> int:
+    if isinstance(manifest.network, WaveNetSpec):
+        return _WITH_WAVENET
+    return _WITH_INITIAL_STATE if manifest.initial_state else _WITH_AUDIO_CODE if manifest.audio_code else _PLAIN
 
 
 def decode_manifest(data: bytes, source: str) -> Manifest:
@@ -127,8 +136,7 @@ def decode_manifest(data: bytes, source: str) -> Manifest:
             f"{source}: its manifest has format_version {version}, this neuralpedal reads up to {FORMAT_VERSION}; "
             "upgrade neuralpedal"
         )
-    network = fields.get("network")
-    missing = sorted(_DECISIVE - network.keys()) if isinstance(network, dict) else []
+    missing = _missing(fields.get("network"))
     if missing:
         # Nothing that decides the sound may be left to defaults: a guessed sample rate would play wrongly in silence.
         raise ModelFileError(f"{source}: its manifest's network lacks {', '.join(missing)}; convert the model again")
@@ -145,11 +153,24 @@ def decode_manifest(data: bytes, source: str) -> Manifest:
     return manifest
 
 
+def _missing(network: Any) -> list[str]:
+    """Decisive fields that a manifest's network lacks."""
+    if not isinstance(network, dict):
+        return []
+    if network.get("family") != WAVENET:
+        return sorted(_DECISIVE - network.keys())
+    arrays = network.get("arrays")
+    named = enumerate(arrays) if isinstance(arrays, list) else ()
+    return sorted(WaveNetSpec.model_fields.keys() - network.keys()) + [
+        f"arrays.{index}.{field}" for index, array in named if isinstance(array, dict)
+        for field in sorted(ConvArray.model_fields.keys() - array.keys())]
+
+
 def _refuse_contradictions(manifest: Manifest, source: str) -> None:
     network = manifest.network
-    if not isinstance(network, NetworkSpec):
-        raise ModelFileError(f"{source}: holds a {network.label}, which this neuralpedal plays from run folders alone; "
-                             "upgrade neuralpedal")
+    if isinstance(network, WaveNetSpec):
+        _refuse_wavenet(manifest, network, source)
+        return
     if manifest.audio_code and (manifest.scheme != "w8a8" or network.kind.has_frame):
         raise ModelFileError(f"{source}: an audio_code in a {network.label} as {manifest.scheme}; only w8a8 files of "
                              "networks that stream have one; convert the model again")
@@ -157,3 +178,12 @@ def _refuse_contradictions(manifest: Manifest, source: str) -> None:
         checked_initial_state(network, manifest.initial_state)
     except PedalError as error:
         raise ModelFileError(f"{source}: its manifest contradicts itself ({error}); convert the model again") from error
+
+
+def _refuse_wavenet(manifest: Manifest, network: WaveNetSpec, source: str) -> None:
+    if manifest.scheme not in _WAVENET_SCHEMES:
+        raise ModelFileError(f"{source}: a {network.label} as {manifest.scheme}; WaveNets are float32 or w8; convert "
+                             "the model again, or upgrade neuralpedal")
+    if manifest.audio_code or manifest.initial_state or manifest.integer_format:
+        raise ModelFileError(f"{source}: a {network.label} with an audio_code, an initial_state or an integer_format, "
+                             "which no WaveNet has; convert the model again")

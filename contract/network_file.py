@@ -8,23 +8,25 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from neuralpedal.contract.any_network import AnyWeights
 from neuralpedal.contract.constants import Constants
 from neuralpedal.contract.errors import ModelFileError
 from neuralpedal.contract.initial_state import checked_initial_state
 from neuralpedal.contract.loop_file import check_loop, read_loop_weights
 from neuralpedal.contract.signal_chain import BIASES, KERNELS, RECURRENTS, signal_chain
 from neuralpedal.contract.tflite_file import TfliteFile
+from neuralpedal.contract.wavenet_file import check_wavenet, read_wavenet_weights
 from neuralpedal.contract.weights import GATES, Array, NetworkWeights, RecurrentWeights
 
 
-def read_weights(file: TfliteFile) -> NetworkWeights:
+def read_weights(file: TfliteFile) -> AnyWeights:
     """The network that a ``float32`` or ``w8`` file plays; int8 weights come back as what they stand for.
 
     Raises:
         ModelFileError: no manifest, an integer file, an operator or a connection that ``convert`` does not write,
             weights that do not fit the manifest's network.
     """
-    return _READERS[file.manifest().recurrent.kind.graph](file)
+    return _READERS[file.manifest().network.graph](file)
 
 
 def check_graph(file: TfliteFile) -> None:
@@ -33,7 +35,7 @@ def check_graph(file: TfliteFile) -> None:
     Raises:
         ModelFileError: as :func:`read_weights`, weights not looked at.
     """
-    _CHECKS[file.manifest().recurrent.kind.graph](file)
+    _CHECKS[file.manifest().network.graph](file)
 
 
 def _read_fused(file: TfliteFile) -> NetworkWeights:
@@ -62,6 +64,18 @@ def _layer(arrays: Sequence[Array]) -> RecurrentWeights:
     return RecurrentWeights(stacked(0), stacked(len(GATES)), stacked(2 * len(GATES)))
 
 
-_READERS: dict[str, Callable[[TfliteFile], NetworkWeights]] = {"fused": _read_fused, "loop": read_loop_weights}
-_CHECKS: dict[str, Callable[[TfliteFile], object]] = {"fused": signal_chain, "loop": check_loop}
+def read_recurrent_weights(file: TfliteFile) -> NetworkWeights:
+    """As :func:`read_weights`, for those who know recurrent networks alone. Raises ModelFileError for another."""
+    weights = read_weights(file)
+    if not isinstance(weights, NetworkWeights):
+        raise ModelFileError(f"{file.path}: holds a {weights.spec.label}, wanted a recurrent network")
+    return weights
+
+
+_READERS: dict[str, Callable[[TfliteFile], AnyWeights]] = {
+    "fused": _read_fused, "loop": read_loop_weights, "convolutions": read_wavenet_weights,
+}
+_CHECKS: dict[str, Callable[[TfliteFile], object]] = {
+    "fused": signal_chain, "loop": check_loop, "convolutions": check_wavenet,
+}
 """By the graph of the family."""

@@ -24,7 +24,8 @@ class Family:
         has_frame: every output sample is the answer to the last ``frame_samples`` inputs, from zero state; the others
             stream, their state carried on from sample to sample.
         graph: how a TFLite file plays a layer: ``fused``, by one operator for the whole sequence (contract/
-            signal_chain.py), or, where there is none, in a ``loop`` of simple ones (contract/loop_plan.py).
+            signal_chain.py), or, where there is none, in a ``loop`` of simple ones (contract/loop_plan.py). (WaveNets,
+            which are no recurrent family, have ``convolutions``: contract/wavenet_plan.py.)
     """
 
     cell: str
@@ -92,6 +93,11 @@ class NetworkSpec(BaseModel):
     def kind(self) -> Family:
         """The family."""
         return FAMILIES[self.family]
+
+    @property
+    def graph(self) -> str:
+        """Which graph of a TFLite file plays it, see :class:`Family`."""
+        return self.kind.graph
 
     @property
     def layer_input_sizes(self) -> tuple[int, ...]:

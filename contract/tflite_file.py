@@ -21,34 +21,49 @@ from neuralpedal.contract.errors import ModelFileError
 from neuralpedal.contract.manifest import METADATA_NAME, Manifest, decode_manifest
 
 _IDENTIFIER = b"TFL3"
-_DTYPES: dict[int, Any] = {0: np.float32, 2: np.int32, 3: np.uint8, 4: np.int64, 6: np.bool_, 7: np.int16, 9: np.int8}
+_DTYPES: dict[int, Any] = {0: np.float32, 2: np.int32, 3: np.uint8, 4: np.int64, 6: np.bool_, 7: np.int16, 9: np.int8,
+                           13: np.void}
+"""13: a handle of a variable, which holds no numbers."""
 _NO_TENSOR = -1
 
-OPERATOR_NAMES = {0: "ADD", 2: "CONCATENATION", 6: "DEQUANTIZE", 9: "FULLY_CONNECTED", 14: "LOGISTIC", 18: "MUL",
-                  22: "RESHAPE", 28: "TANH", 35: "UNIDIRECTIONAL_SEQUENCE_RNN", 36: "GATHER", 41: "SUB",
-                  44: "UNIDIRECTIONAL_SEQUENCE_LSTM", 58: "LESS", 77: "SHAPE", 102: "SPLIT_V", 114: "QUANTIZE",
-                  119: "WHILE", 151: "DYNAMIC_UPDATE_SLICE"}
+OPERATOR_NAMES = {0: "ADD", 2: "CONCATENATION", 3: "CONV_2D", 6: "DEQUANTIZE", 9: "FULLY_CONNECTED", 14: "LOGISTIC",
+                  18: "MUL", 19: "RELU", 22: "RESHAPE", 28: "TANH", 35: "UNIDIRECTIONAL_SEQUENCE_RNN", 36: "GATHER",
+                  41: "SUB", 44: "UNIDIRECTIONAL_SEQUENCE_LSTM", 45: "STRIDED_SLICE", 49: "SPLIT", 58: "LESS",
+                  77: "SHAPE", 98: "LEAKY_RELU", 102: "SPLIT_V", 114: "QUANTIZE", 119: "WHILE", 129: "CALL_ONCE",
+                  130: "BROADCAST_TO", 142: "VAR_HANDLE", 143: "READ_VARIABLE", 144: "ASSIGN_VARIABLE",
+                  151: "DYNAMIC_UPDATE_SLICE"}
 """Builtin operators that this package writes; others are named by their number."""
 
 _BOOL, _BYTE, _INT, _FLOAT = types.BoolFlags, types.Int8Flags, types.Int32Flags, types.Float32Flags
+_TEXT = None
 _OPTIONS: dict[int, tuple[int, dict[str, tuple[int, Any, float]]]] = {
     0: (11, {"fused_activation_function": (0, _BYTE, 0), "pot_scale_int16": (1, _BOOL, 1)}),
     9: (8, {"fused_activation_function": (0, _BYTE, 0), "weights_format": (1, _BYTE, 0),
             "keep_num_dims": (2, _BOOL, 0), "asymmetric_quantize_inputs": (3, _BOOL, 0)}),
     2: (10, {"axis": (0, _INT, 0), "fused_activation_function": (1, _BYTE, 0)}),
+    3: (1, {"padding": (0, _BYTE, 0), "stride_w": (1, _INT, 0), "stride_h": (2, _INT, 0),
+            "fused_activation_function": (3, _BYTE, 0), "dilation_w_factor": (4, _INT, 1),
+            "dilation_h_factor": (5, _INT, 1), "quantized_bias_type": (6, _BYTE, 0)}),
     18: (21, {"fused_activation_function": (0, _BYTE, 0)}),
     35: (31, {"time_major": (0, _BOOL, 0), "fused_activation_function": (1, _BYTE, 0),
               "asymmetric_quantize_inputs": (2, _BOOL, 0)}),
     41: (28, {"fused_activation_function": (0, _BYTE, 0), "pot_scale_int16": (1, _BOOL, 1)}),
+    45: (32, {"begin_mask": (0, _INT, 0), "end_mask": (1, _INT, 0), "ellipsis_mask": (2, _INT, 0),
+              "new_axis_mask": (3, _INT, 0), "shrink_axis_mask": (4, _INT, 0), "offset": (5, _BOOL, 0)}),
+    49: (35, {"num_splits": (0, _INT, 0)}),
     77: (55, {"out_type": (0, _BYTE, 0)}),
+    98: (75, {"alpha": (0, _FLOAT, 0)}),
     102: (79, {"num_splits": (0, _INT, 0)}),
     119: (93, {"cond_subgraph_index": (0, _INT, 0), "body_subgraph_index": (1, _INT, 0)}),
+    129: (103, {"init_subgraph_index": (0, _INT, 0)}),
+    142: (111, {"container": (0, _TEXT, 0), "shared_name": (1, _TEXT, 0)}),
     36: (23, {"axis": (0, _INT, 0), "batch_dims": (1, _INT, 0)}),
     44: (71, {"fused_activation_function": (0, _BYTE, 0), "cell_clip": (1, _FLOAT, 0), "proj_clip": (2, _FLOAT, 0),
               "time_major": (3, _BOOL, 0), "asymmetric_quantize_inputs": (4, _BOOL, 0),
               "diagonal_recurrent_tensors": (5, _BOOL, 0)}),
 }
-"""By operator: the number of its options in the schema's union, and of each option its field, type and default."""
+"""By operator: the number of its options in the schema's union, and of each option its field, type and default (of a
+text: none)."""
 
 
 @dataclass(frozen=True)
@@ -88,14 +103,14 @@ class OperatorView:
     """One operator: builtin code and tensor indices (−1: absent), in file order.
 
     Attributes:
-        options: by name in the schema, of operators that this package writes; booleans are 0 and 1.
+        options: by name in the schema, of operators that this package writes; booleans are 0 and 1, texts are str.
     """
 
     code: int
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     intermediates: tuple[int, ...]
-    options: dict[str, float]
+    options: dict[str, Any]
 
     @property
     def name(self) -> str:
@@ -263,12 +278,17 @@ def _operator(table: _Table, codes: list[int]) -> OperatorView:
     return OperatorView(code, _indices(table, 1), _indices(table, 2), _indices(table, 8), _options(table, code))
 
 
-def _options(table: _Table, code: int) -> dict[str, float]:
+def _options(table: _Table, code: int) -> dict[str, float | str]:
     kind, fields = _OPTIONS.get(code, (0, {}))
     # Options of another kind are no options: interpreters take the defaults then.
     options = table.table(4) if table.scalar(3, types.Uint8Flags) == kind else None
-    return {name: options.number(field, flags, default) if options else default
-            for name, (field, flags, default) in fields.items()}
+    found: dict[str, float | str] = {}
+    for name, (field, flags, default) in fields.items():
+        if flags is _TEXT:
+            found[name] = options.text(field) if options else ""
+        else:
+            found[name] = options.number(field, flags, default) if options else default
+    return found
 
 
 def _tensor(table: _Table, buffers: list[NDArray[Any]]) -> TensorView:

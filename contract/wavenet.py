@@ -94,6 +94,11 @@ class WaveNetSpec(BaseModel):
         return self
 
     @property
+    def graph(self) -> str:
+        """Which graph of a TFLite file plays it (contract/wavenet_plan.py)."""
+        return "convolutions"
+
+    @property
     def array_input_sizes(self) -> tuple[int, ...]:
         """Width of what each array reads: 1, then the channels of the array before."""
         return (1, *(array.channels for array in self.arrays[:-1]))

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from neuralpedal.contract.any_network import AnyWeights
 from neuralpedal.contract.atomic import make_folder, replacing, write_json
 from neuralpedal.contract.errors import ConversionError
 from neuralpedal.contract.gain import linear_gain
@@ -20,12 +21,11 @@ from neuralpedal.contract.integer_kernels import TFLM16X8
 from neuralpedal.contract.integer_network import SCHEME as W8A16
 from neuralpedal.contract.manifest import Manifest
 from neuralpedal.contract.metrics import esr
-from neuralpedal.contract.weights import NetworkWeights
-from neuralpedal.convert.error_budget import ErrorBudgets
 from neuralpedal.convert.recommendation import DEFAULT_BUDGET, recommend
 from neuralpedal.convert.schemes import PreparedScheme, check_schemes, prepare_scheme
 from neuralpedal.convert.source import ConversionSource, Signal
 from neuralpedal.convert.tuning import Tuner, check_teacher, check_tunable, lesson, needs_tuning, tuned_source
+from neuralpedal.convert.wavenet_budget import open_budgets
 
 REPORT_NAME = "report.json"
 _CHECK_SAMPLES = 4096
@@ -87,7 +87,7 @@ def convert(source: ConversionSource, schemes: tuple[str, ...], out: Path, playe
     told("playing the float model")
     take = source.take
     float_wet = take.measured(source.float_model(take.dry))
-    budgets = ErrorBudgets(source, float_wet)
+    budgets = open_budgets(source, float_wet)
     results = []
     for scheme in schemes:
         told(f"{scheme}: writing")
@@ -170,7 +170,7 @@ def _write_tuned(source: ConversionSource, prepared: PreparedScheme, untuned: Sc
     return prepared, replace(result, path=untuned.path, row=row)
 
 
-def _begins_beyond(weights: NetworkWeights) -> bool:
+def _begins_beyond(weights: AnyWeights) -> bool:
     return any(np.max(np.abs(layer[0])) > 1.0 for layer in weights.initial_state or ())
 
 

@@ -32,8 +32,8 @@ class ErrorBudgets:
     """
 
     def __init__(self, source: ConversionSource, float_wet: Signal) -> None:
-        self._weights, self._float_wet = source.weights, float_wet
-        self._excerpt = choose_excerpt(source.take.dry, source.take.warm_up_samples, source.weights)
+        self._weights, self._float_wet = source.recurrent, float_wet
+        self._excerpt = choose_excerpt(source.take.dry, source.take.warm_up_samples, self._weights)
         self._heads: dict[tuple[str, Arithmetic], Float] = {}
 
     def budget(self, prepared: PreparedScheme, wet: Signal) -> dict[str, Any] | None:
@@ -48,7 +48,7 @@ class ErrorBudgets:
         if not self._float().any() or not self._float_wet[places].any():
             return None
         terms = {term: self._term(prepared, term) for term in TERMS}
-        together = self._cost(prepared.held, prepared.arithmetic)
+        together = self._cost(_recurrent(prepared), prepared.arithmetic)
         measured = esr(self._float_wet[places], wet[places])
         rate_hz = self._weights.spec.sample_rate_hz
         return {
@@ -66,7 +66,7 @@ class ErrorBudgets:
 
     def _term(self, prepared: PreparedScheme, term: str) -> float:
         if term == "weights":
-            return self._cost(prepared.held, nothing_of(self._weights))
+            return self._cost(_recurrent(prepared), nothing_of(self._weights))
         return self._cost(self._weights, only(prepared.arithmetic, term))
 
     def _cost(self, weights: NetworkWeights, arithmetic: Arithmetic) -> float:
@@ -82,6 +82,11 @@ class ErrorBudgets:
         if key not in self._heads:
             self._heads[key] = head_signal(weights, inner, self._excerpt)
         return answer(self._heads[key], arithmetic, self._excerpt, weights.spec.skip)
+
+
+def _recurrent(prepared: PreparedScheme) -> NetworkWeights:
+    assert isinstance(prepared.held, NetworkWeights)
+    return prepared.held
 
 
 def nothing_of(weights: NetworkWeights) -> Arithmetic:

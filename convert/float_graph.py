@@ -1,5 +1,5 @@
 """The network as a TFLite graph with float arithmetic: fused LSTM, head, skip; cells without a fused operator in a loop
-(loop_graph.py).
+(loop_graph.py), WaveNets as convolutions (wavenet_graph.py).
 
 ``float32`` holds float weights. ``w8`` holds int8 weights, one scale per output channel, that the interpreter expands
 once, at its first block: a smaller file, and the arithmetic that tells weight rounding from everything else.
@@ -9,10 +9,13 @@ Cell and projection clips are written as 0 (none): a clip of 10, the converter's
 """
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from neuralpedal.contract.any_network import AnyWeights
 from neuralpedal.contract.manifest import Manifest
 from neuralpedal.contract.weights import GATES, NetworkWeights, RecurrentWeights
 from neuralpedal.convert.float_matrices import AddMatrix, add_float_matrix, add_int8_matrix
@@ -20,18 +23,19 @@ from neuralpedal.convert.layouts import Layout, add_answer, layout_of
 from neuralpedal.convert.loop_graph import build_loop
 from neuralpedal.convert.self_description import self_description
 from neuralpedal.convert.tflite_writer import NO_TENSOR, TfliteWriter
+from neuralpedal.convert.wavenet_graph import build_wavenet_float32, build_wavenet_w8
 
 _KEEP_NUM_DIMS = 5
 
 
-def build_float32(weights: NetworkWeights, manifest: Manifest) -> bytes:
+def build_float32(weights: AnyWeights, manifest: Manifest) -> bytes:
     """The file with float32 weights and audio."""
-    return _BUILDERS[weights.spec.kind.graph](weights, manifest, add_float_matrix)
+    return _FLOAT32[weights.spec.graph](weights, manifest)
 
 
-def build_w8(weights: NetworkWeights, manifest: Manifest) -> bytes:
+def build_w8(weights: AnyWeights, manifest: Manifest) -> bytes:
     """The file with int8 weights per output channel, float32 biases and audio."""
-    return _BUILDERS[weights.spec.kind.graph](weights, manifest, add_int8_matrix)
+    return _W8[weights.spec.graph](weights, manifest)
 
 
 def _build_fused(weights: NetworkWeights, manifest: Manifest, add_matrix: AddMatrix) -> bytes:
@@ -101,7 +105,11 @@ def _add_skip(writer: TfliteWriter, dry: int, signal: int) -> int:
     return output
 
 
-_Builder = Callable[[NetworkWeights, Manifest, AddMatrix], bytes]
+_Builder = Callable[[Any, Manifest], bytes]
 
-_BUILDERS: dict[str, _Builder] = {"fused": _build_fused, "loop": build_loop}
+_FLOAT32: dict[str, _Builder] = {"fused": partial(_build_fused, add_matrix=add_float_matrix),
+                                 "loop": partial(build_loop, add_matrix=add_float_matrix),
+                                 "convolutions": build_wavenet_float32}
+_W8: dict[str, _Builder] = {"fused": partial(_build_fused, add_matrix=add_int8_matrix),
+                            "loop": partial(build_loop, add_matrix=add_int8_matrix), "convolutions": build_wavenet_w8}
 """By the graph of the family."""

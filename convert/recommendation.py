@@ -7,7 +7,7 @@ is named. Real-time factors of the machine that converts do not count, because i
 from collections.abc import Mapping
 from typing import Any
 
-from neuralpedal.contract.spec import make_spec
+from neuralpedal.contract.any_network import make_network
 from neuralpedal.convert.schemes import schemes_for
 
 DEFAULT_BUDGET = 1e-3
@@ -42,7 +42,7 @@ TARGETS = tuple(RULES)
 def recommend(report: Mapping[str, Any], target: str, budget: float = DEFAULT_BUDGET) -> dict[str, Any]:
     """The best scheme of report.json for a target (of ``TARGETS``): ``target``, ``budget``, ``scheme`` (None where none
     is within the budget) and ``reason``."""
-    spec = make_spec(**report["network"]) if "network" in report else make_spec()
+    spec = make_network(**report.get("network", {}))
     rules = {scheme: reason for scheme, reason in RULES[target].items() if scheme in schemes_for(spec)}
     if not rules:
         return {"target": target, "budget": budget, "scheme": None,

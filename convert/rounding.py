@@ -22,6 +22,7 @@ import numpy as np
 
 from neuralpedal.contract.audio import is_silent
 from neuralpedal.contract.spec import NetworkSpec
+from neuralpedal.contract.wavenet import WaveNetSpec
 from neuralpedal.contract.weights import Array, NetworkWeights
 from neuralpedal.convert.rounding_problem import Float, Places, RoundingProblem, WeightGrid
 from neuralpedal.convert.sensitivity import error_and_slope, flatten, measure_sensitivity, unflatten
@@ -42,9 +43,14 @@ Watch = Callable[[float], None]
 """Is given the share that is done. A KeyboardInterrupt out of it ends the work early."""
 
 
-def is_affordable(spec: NetworkSpec) -> bool:
-    """Whether joint rounding of such a network takes minutes, not hours."""
-    return spec.num_parameters <= LARGEST_NETWORK
+def why_nearest(spec: NetworkSpec | WaveNetSpec) -> str | None:
+    """Why the weights of such a network are not rounded together; None where they are."""
+    if isinstance(spec, WaveNetSpec):
+        return "the weights of WaveNets are not rounded together yet"
+    if spec.num_parameters > LARGEST_NETWORK:
+        # It would take hours, not minutes.
+        return f"it has {spec.num_parameters} weights, more than the {LARGEST_NETWORK} that are rounded together"
+    return None
 
 
 def round_weights(weights: NetworkWeights, scales: str, audio: Array, vectors: int | None = None, seed: int = 0,

@@ -3,13 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from neuralpedal.contract.any_network import AnyWeights
 from neuralpedal.contract.arithmetic import Arithmetic
 from neuralpedal.contract.errors import SpecError
 from neuralpedal.contract.integer_kernels import TFLM16X8
 from neuralpedal.contract.integer_network import SCHEME as W8A16
 from neuralpedal.contract.manifest import SCHEMES, Manifest
 from neuralpedal.contract.spec import NetworkSpec
-from neuralpedal.contract.weights import NetworkWeights
+from neuralpedal.contract.wavenet import WaveNetSpec
+from neuralpedal.contract.wavenet_weights import WaveNetWeights
 from neuralpedal.convert.audio_codes import choose_audio_code
 from neuralpedal.convert.calibration import calibrate
 from neuralpedal.convert.float_graph import build_float32, build_w8
@@ -27,6 +29,7 @@ from neuralpedal.convert.scheme_arithmetic import (
     w8a16_weights,
 )
 from neuralpedal.convert.source import ConversionSource
+from neuralpedal.convert.wavenet_graph import grid_weights
 
 Builder = Callable[[Manifest], bytes]
 
@@ -42,7 +45,7 @@ class PreparedScheme:
 
     scheme: str
     build: Builder
-    held: NetworkWeights
+    held: AnyWeights
     arithmetic: Arithmetic
 
 
@@ -60,16 +63,17 @@ def parse_schemes(text: str) -> tuple[str, ...]:
 
 
 _FLOAT = ("float32", "w8")
-_OF_FAMILY: dict[str, tuple[str, ...]] = {"frame_lstm": (*_FLOAT, "w8a8"), "gru": _FLOAT, "rnn": _FLOAT}
+_OF_FAMILY: dict[str, tuple[str, ...]] = {"frame_lstm": (*_FLOAT, "w8a8"), "gru": _FLOAT, "rnn": _FLOAT,
+                                         "wavenet": _FLOAT}
 """Schemes of families that have not all: w8a16 and tflm16x8 have no format for frames, integers know LSTMs alone."""
 
 
-def schemes_for(spec: NetworkSpec) -> tuple[str, ...]:
+def schemes_for(spec: NetworkSpec | WaveNetSpec) -> tuple[str, ...]:
     """Every scheme that a network can be written in."""
     return _OF_FAMILY.get(spec.family, SCHEMES)
 
 
-def check_schemes(schemes: tuple[str, ...], spec: NetworkSpec) -> None:
+def check_schemes(schemes: tuple[str, ...], spec: NetworkSpec | WaveNetSpec) -> None:
     """Refuse before anything is written. Raises SpecError."""
     impossible = [scheme for scheme in schemes if scheme not in schemes_for(spec)]
     if impossible:
@@ -80,7 +84,9 @@ def check_schemes(schemes: tuple[str, ...], spec: NetworkSpec) -> None:
 
 def prepare_scheme(scheme: str, source: ConversionSource) -> PreparedScheme:
     """Do what is done once for a scheme (calibration)."""
-    weights = source.weights
+    if isinstance(source.weights, WaveNetWeights):
+        return _prepare_wavenet(scheme, source.weights)
+    weights = source.recurrent
     if scheme == "float32":
         return PreparedScheme(scheme, lambda manifest: build_float32(weights, manifest), weights,
                               float_arithmetic(weights.spec))
@@ -102,3 +108,11 @@ def prepare_scheme(scheme: str, source: ConversionSource) -> PreparedScheme:
     grids = source.grids or choose_audio_code(weights, w8a8_ranges(weights, source.calibration), source.calibration)
     return PreparedScheme(scheme, lambda manifest: build_w8a8_on(weights, grids, manifest),
                           gate_weights(weights, grids), w8a8_arithmetic(grids, weights.spec.skip))
+
+
+def _prepare_wavenet(scheme: str, weights: WaveNetWeights) -> PreparedScheme:
+    """``float32`` or ``w8``, each weight at the nearest step; no signal lies on a grid."""
+    no_grids = Arithmetic("free", ())
+    if scheme == "float32":
+        return PreparedScheme(scheme, lambda manifest: build_float32(weights, manifest), weights, no_grids)
+    return PreparedScheme(scheme, lambda manifest: build_w8(weights, manifest), grid_weights(weights), no_grids)

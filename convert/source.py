@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuralpedal.contract.alignment import Alignment
+from neuralpedal.contract.any_network import AnyWeights
 from neuralpedal.contract.audio import Recording, is_silent, read_recording
 from neuralpedal.contract.errors import ModelFileError, RecordingError, SpecError
 from neuralpedal.contract.manifest import LARGEST_GAIN_DB, LEVELS
@@ -75,7 +76,7 @@ class ConversionSource:
     """
 
     name: str
-    weights: NetworkWeights
+    weights: AnyWeights
     float_model: Callable[[Signal], Signal]
     calibration: Signal
     take: Take
@@ -86,6 +87,14 @@ class ConversionSource:
     rounder: Rounder = better_rounded
     levels: dict[str, float] = field(default_factory=dict)
     output_gain_db: float = 0.0
+
+    @property
+    def recurrent(self) -> NetworkWeights:
+        """The weights of a recurrent network, for what no other has. Raises SpecError."""
+        if not isinstance(self.weights, NetworkWeights):
+            raise SpecError(f"{self.name}: a {self.weights.spec.label} has no layers that are rounded together, tuned "
+                            "or played in integers yet")
+        return self.weights
 
     @cached_property
     def channel_rounded(self) -> NetworkWeights:
@@ -100,7 +109,7 @@ class ConversionSource:
     def _rounded(self, scales: str) -> NetworkWeights:
         # Nearest is what the builders do anyway.
         joint = self.rounding == "joint"
-        return self.rounder(self.weights, scales, self.calibration, self.take.dry) if joint else self.weights
+        return self.rounder(self.recurrent, scales, self.calibration, self.take.dry) if joint else self.recurrent
 
 
 def read_source(path: Path, dry: Path | None = None, wet: Path | None = None,
@@ -124,9 +133,6 @@ def read_source(path: Path, dry: Path | None = None, wet: Path | None = None,
     training = {} if bare else run.read_training()
     audio = _choose_audio(run, training, model.spec.sample_rate_hz, dry, wet, guitar)
     weights = model.network_weights()
-    if not isinstance(weights, NetworkWeights):
-        raise SpecError(f"{path}: holds a {model.spec.label}, which convert cannot write yet; it plays from its run "
-                        "folder (render, evaluate)")
     provenance = {"weights_sha256": weights.digest(), **audio.provenance, **_origin(training)}
     name = run.path.stem if bare else run.path.resolve().name
     return ConversionSource(name, weights, model.process, audio.calibration, audio.take, provenance,

@@ -28,7 +28,9 @@ _TYPES = {
     np.dtype(np.int16): schema.TensorType.INT16,
     np.dtype(np.int8): schema.TensorType.INT8,
     np.dtype(np.bool_): schema.TensorType.BOOL,
+    np.dtype(np.void): schema.TensorType.RESOURCE,
 }
+"""A resource is a handle of a variable: it holds no numbers."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from neuralpedal.contract.errors import SpecError
 from neuralpedal.contract.integer_kernels import TFLM16X8
 from neuralpedal.contract.integer_network import SCHEME as W8A16
 from neuralpedal.contract.spec import NetworkSpec
+from neuralpedal.contract.wavenet import WaveNetSpec
 from neuralpedal.contract.weights import NetworkWeights
 from neuralpedal.convert.audio_codes import choose_audio_code
 from neuralpedal.convert.calibration import calibrate
@@ -44,8 +45,11 @@ class Tuner(Protocol):
         """Weights whose matrices lie on the grids of ``arithmetic`` and that play ``dry`` (T,) most like ``target``."""
 
 
-def check_tunable(spec: NetworkSpec) -> None:
+def check_tunable(spec: NetworkSpec | WaveNetSpec) -> None:
     """Refuse before anything is written. Raises SpecError."""
+    if isinstance(spec, WaveNetSpec):
+        raise SpecError(f"{spec.label}: WaveNets are not fine-tuned yet, recurrent networks are; convert without "
+                        "--finetune")
     if spec.kind.has_frame:
         raise SpecError(f"{spec.label}: frame networks are not fine-tuned, those that stream are; convert without "
                         "--finetune")

@@ -26,10 +26,12 @@ _MODULES = {"ai_edge_litert": "ai_edge_litert.interpreter", "tflite_runtime": "t
 # and skip round as the specification says. The optimized ones differ from it by one step now and then. tflite-runtime
 # rounds that way with any kernels, and its reference ones lack the DEQUANTIZE by channel that w8 files need.
 # loop: small operators, float all of them; XNNPACK makes one of a loop's whole turn (GRU of 16 units: 0.6 of the time).
+# convolutions: float as well, and XNNPACK's are six times faster (WaveNet "feather"), tflite-runtime's included.
 _WITHOUT_DELEGATES = "BUILTIN_WITHOUT_DEFAULT_DELEGATES"
 _KERNELS = {
     "fused": {"ai_edge_litert": "BUILTIN_REF", "tflite_runtime": _WITHOUT_DELEGATES, "tensorflow": "BUILTIN_REF"},
     "loop": {"ai_edge_litert": "BUILTIN", "tflite_runtime": _WITHOUT_DELEGATES, "tensorflow": _WITHOUT_DELEGATES},
+    "convolutions": {"ai_edge_litert": "BUILTIN", "tflite_runtime": "BUILTIN", "tensorflow": "BUILTIN"},
 }
 
 
@@ -85,11 +87,18 @@ class PreparedInterpreter(ABC):
     def __init__(self, path: Path, shapes: Mapping[int, Sequence[int]], package: str | None = None,
                  num_threads: int = 1, graph: str = "fused") -> None:
         self.package = find_interpreter(package, graph)
+        self._path, self._shapes, self._num_threads = path, dict(shapes), num_threads
+        self._open()
+
+    def _open(self) -> None:
+        """Make the interpreter and everything that it holds anew."""
+        path = self._path
         try:
             self._interpreter = self.package.interpreter(
-                model_path=str(path), num_threads=num_threads, experimental_op_resolver_type=self.package.resolver
+                model_path=str(path), num_threads=self._num_threads,
+                experimental_op_resolver_type=self.package.resolver
             )
-            for index, shape in shapes.items():
+            for index, shape in self._shapes.items():
                 self._interpreter.resize_tensor_input(index, list(shape), strict=True)
             self._interpreter.allocate_tensors()
             # Functions that give a view of the tensor's memory: no copy is made per block.
@@ -169,3 +178,14 @@ class StreamingInterpreter(PreparedInterpreter):
     def _begin(self) -> None:
         for index, values in self._beginning.items():
             self._interpreter.set_tensor(index, values)
+
+
+class SelfBeginningInterpreter(StreamingInterpreter):
+    """A network whose file puts its own variables to where it begins, before the first block and never again.
+
+    ``reset_all_variables`` does not know such variables: to begin anew the interpreter is made anew (a millisecond).
+    """
+
+    def reset(self) -> None:
+        """See :class:`PreparedInterpreter`."""
+        self._open()

@@ -13,7 +13,7 @@ from neuralpedal.contract.network_file import check_graph
 from neuralpedal.contract.state_tensors import first_tensors
 from neuralpedal.contract.tflite_file import TfliteFile, read_tflite
 from neuralpedal.device.engine import Block, Engine
-from neuralpedal.device.interpreter import PreparedInterpreter, StreamingInterpreter
+from neuralpedal.device.interpreter import PreparedInterpreter, SelfBeginningInterpreter, StreamingInterpreter
 from neuralpedal.device.window_interpreter import WindowInterpreter
 
 
@@ -50,12 +50,15 @@ class LiteRTEngine(Engine):
         self._scaled = np.zeros(block_size, np.float32)
 
     def _prepare(self, file: TfliteFile, package: str | None) -> PreparedInterpreter:
+        graph = self.manifest.network.graph
+        if graph == "convolutions":
+            return SelfBeginningInterpreter(file.path, file.inputs[0], self.block_size, package, graph=graph)
         if self.manifest.recurrent.kind.has_frame:
             code = None if file.is_float else code_of(file.tensors[file.inputs[0]], str(file.path))
             return WindowInterpreter(file, code, self.block_size, package)
         channels = self._border.channels if self._border else 1
-        return StreamingInterpreter(file.path, file.inputs[0], self.block_size, package, channels,
-                                    self.manifest.recurrent.kind.graph, first_tensors(file))
+        return StreamingInterpreter(file.path, file.inputs[0], self.block_size, package, channels, graph,
+                                    first_tensors(file))
 
     def process(self, dry: Block, wet: Block) -> None:
         """One block. Real-time safe but for the interpreter wrapper's own small objects."""

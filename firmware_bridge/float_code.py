@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuralpedal.contract.gain import linear_gain
-from neuralpedal.contract.network_file import read_weights
+from neuralpedal.contract.network_file import read_recurrent_weights
 from neuralpedal.contract.tflite_file import TfliteFile
 from neuralpedal.contract.weights import NetworkWeights
 from neuralpedal.firmware_bridge.c_text import array, define, float_literal
@@ -24,7 +24,7 @@ _RUNTIME_FILES = ("pedal_activations.h", "pedal_float.c", "pedal_float.h", "peda
 
 def float_code(file: TfliteFile) -> GeneratedCode:
     """The C of a file. Raises ModelFileError when it holds no float network."""
-    weights, manifest = read_weights(file), file.manifest()
+    weights, manifest = read_recurrent_weights(file), file.manifest()
     spec = weights.spec
     size, kind = spec.hidden_size, kind_of(weights)
     defines = (

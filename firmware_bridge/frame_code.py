@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuralpedal.contract.gain import linear_gain
-from neuralpedal.contract.network_file import read_weights
+from neuralpedal.contract.network_file import read_recurrent_weights
 from neuralpedal.contract.tflite_file import TfliteFile
 from neuralpedal.contract.weights import NetworkWeights
 from neuralpedal.firmware_bridge.c_text import array, define, float_literal
@@ -21,7 +21,7 @@ RUNTIME_FILES = ("pedal_frames.c", "pedal_frames.h", "pedal_gate_lanes.h", "peda
 
 def frame_code(file: TfliteFile, kernel: VectorKernel) -> GeneratedCode:
     """The C of a file; of ``kernel``, ``lanes`` and ``together`` count. Raises ModelFileError: no float network."""
-    weights, manifest = read_weights(file), file.manifest()
+    weights, manifest = read_recurrent_weights(file), file.manifest()
     spec = weights.spec
     frame = spec.frame_samples
     assert frame

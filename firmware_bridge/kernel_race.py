@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from neuralpedal.contract.integer_network import SCHEME as W8A16
 from neuralpedal.contract.metrics import esr
 from neuralpedal.contract.native_library import LIBRARY_FILE
-from neuralpedal.contract.network_file import read_weights
+from neuralpedal.contract.network_file import read_recurrent_weights
 from neuralpedal.contract.tflite_file import TfliteFile
 from neuralpedal.firmware_bridge.c_sources import c_sources
 from neuralpedal.firmware_bridge.code_generation import FLOAT_SCHEMES, CodeRequest
@@ -58,7 +58,7 @@ class Trial:
 def vector_kernels(file: TfliteFile, toolchain: Toolchain) -> Sequence[VectorKernel | None]:
     """Settings worth a try; None: the portable kernel."""
     kernels = _settings(file, toolchain)
-    if file.manifest().scheme not in FLOAT_SCHEMES or holds_beginning(read_weights(file)):
+    if file.manifest().scheme not in FLOAT_SCHEMES or holds_beginning(read_recurrent_weights(file)):
         return kernels
     return [kernel for kernel in kernels if kernel is None or not kernel.int16_weights]
 

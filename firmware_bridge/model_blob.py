@@ -19,7 +19,7 @@ from neuralpedal.contract.fixed_point import INT16_MAX, INT16_MIN, Integers
 from neuralpedal.contract.gain import linear_gain
 from neuralpedal.contract.integer_network import SCHEME as W8A16
 from neuralpedal.contract.integer_network import IntegerNetwork, read_integer_network
-from neuralpedal.contract.network_file import read_weights
+from neuralpedal.contract.network_file import read_recurrent_weights
 from neuralpedal.contract.tflite_file import TfliteFile, read_tflite
 from neuralpedal.contract.weights import NetworkWeights
 from neuralpedal.firmware_bridge.audio_defines import input_map, output_map
@@ -89,7 +89,7 @@ def _constants(first: bytes, heard: bytes, sounding: bytes) -> bytes:
 
 
 def _float_parts(file: TfliteFile, samples: Samples) -> Iterator[bytes]:
-    weights, manifest = read_weights(file), file.manifest()
+    weights, manifest = read_recurrent_weights(file), file.manifest()
     gains = (struct.pack("<f", linear_gain(gain_db)) for gain_db in (manifest.input_gain_db, manifest.output_gain_db))
     yield _constants(struct.pack("<f", weights.head_bias[0]), *gains)
     yield from _float_tables(weights)

@@ -132,8 +132,8 @@ def test_what_the_samples_do_not_show_is_a_fault(wrong: str, fault: str, tmp_pat
     project = make(tmp_path)
     kernel = project.folder / KERNEL
     head, tail = kernel.read_text().split("void pedal_process(", 1)
-    body, rest = tail.split("\n}\n", 1)
-    kernel.write_text(f"{head}void pedal_process({body}\n    {wrong}\n}}\n{rest}")
+    end = tail.rindex("}")
+    kernel.write_text(f"{head}void pedal_process({tail[:end]}    {wrong}\n}}\n")
     found = verify_project(project.folder)
     assert not found.passed and any(fault in one for one in found.faults), found.faults
 

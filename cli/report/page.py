@@ -11,6 +11,7 @@ import jinja2
 from neuralpedal.cli.report.audio import EXCERPT_SECONDS, ReportAudio, flac_base64, tracks_of
 from neuralpedal.cli.report.figures import budget_figures, curve_figures, scale_figure, spectrogram_figures
 from neuralpedal.cli.report.probing import ProbedSchemes, probe_files
+from neuralpedal.contract.any_network import make_network
 from neuralpedal.contract.atomic import write_text
 from neuralpedal.convert.conversion import ConversionResult
 from neuralpedal.convert.source import ConversionSource
@@ -44,7 +45,8 @@ def write_page(path: Path, report: dict[str, Any], audio: ReportAudio, probed: P
     excerpt = audio.loudest(EXCERPT_SECONDS)
     tracks = tracks_of(excerpt)
     page = templates.get_template("report.html.j2").render(
-        report=report, probed=probed, tracks=tracks, style=_part("report.css"), script=script,
+        report=report, label=make_network(**report["network"]).label, probed=probed, tracks=tracks,
+        style=_part("report.css"), script=script,
         script_hash=_sha256(script), curves=curve_figures(audio), spectrograms=spectrogram_figures(audio),
         scale=scale_figure(), budgets=budget_figures(report["schemes"]),
         worst=max(report["schemes"], key=lambda name: report["schemes"][name]["esr_float"]),

@@ -20,10 +20,12 @@ NETWORKS = ("lstm-1x4-skip", "lstm-2x3", "frame_lstm-1x3-of-8", "frame_lstm-2x3-
 MODELS = [f"{network}.{scheme}" for network in NETWORKS for scheme in ("float32", "w8", "w8a16", "w8a8")
           if scheme != "w8a16" or network.startswith("lstm")]
 MODELS += [f"{network}.coarse-fine.w8a8" for network in NETWORKS if network.startswith("lstm")]
+MODELS += [f"{network}.{scheme}" for network in ("wavenet-2-gated-skip", "wavenet-2+1") for scheme in ("float32", "w8")]
 TFLM_MODELS = [f"{network}.tflm16x8" for network in NETWORKS if network.startswith("lstm")]
 PLAYED = [(engine, name) for engine in ENGINES for name in MODELS
-          if not (engine == "native" and name.startswith("frame") and name.endswith("w8a8"))]
-"""Frame networks have no C in integers."""
+          if not (engine == "native" and (name.startswith("wavenet") or (name.startswith("frame") and
+                                          name.endswith("w8a8"))))]
+"""Frame networks have no C in integers, WaveNets none yet."""
 BLOCK_SIZES = (1, 7, 64, 1024)
 FLOAT_TOLERANCE = 1e-5
 NATIVE_TOLERANCE = 5e-5

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuralpedal.contract.any_network import AnyWeights
 from neuralpedal.contract.atomic import write_bytes
 from neuralpedal.contract.audio_border import open_border
 from neuralpedal.contract.integer_network import read_integer_network
@@ -21,8 +22,10 @@ from neuralpedal.contract.network_file import read_weights
 from neuralpedal.contract.reference import open_reference
 from neuralpedal.contract.reference_int8 import open_int8_reference
 from neuralpedal.contract.reference_w8a16 import W8A16ReferenceNetwork
-from neuralpedal.contract.spec import NetworkSpec, make_spec
+from neuralpedal.contract.spec import make_spec
 from neuralpedal.contract.tflite_file import TfliteFile, read_tflite
+from neuralpedal.contract.wavenet import ConvArray, make_wavenet
+from neuralpedal.contract.wavenet_weights import random_wavenet
 from neuralpedal.contract.weights import NetworkWeights, random_weights
 from neuralpedal.convert.calibration import ActivationRanges, Range, calibrate
 from neuralpedal.convert.float_graph import build_float32, build_w8
@@ -46,10 +49,16 @@ class GoldenNetwork:
     """One network, written in every scheme. The gains are the manifest's, in dB."""
 
     name: str
-    spec: NetworkSpec
+    spec: Any
     seed: int
     input_gain_db: float = 0.0
     output_gain_db: float = 0.0
+
+
+
+def _conv_array(channels: int, dilations: tuple[int, ...], taps: tuple[int, ...], **fields: Any) -> ConvArray:
+    return ConvArray(channels=channels, dilations=dilations, kernel_sizes=taps, **fields)
+
 
 NETWORKS = (
     GoldenNetwork("lstm-1x4-skip", make_spec(hidden_size=4, num_layers=1, skip=True), seed=1),
@@ -60,6 +69,15 @@ NETWORKS = (
     GoldenNetwork("frame_lstm-2x3-of-5-skip", make_spec(family="frame_lstm", hidden_size=3, num_layers=2, skip=True,
                                                         frame_samples=5), seed=5, input_gain_db=3.0,
                   output_gain_db=-6.0),
+)
+
+WAVENETS = (
+    GoldenNetwork("wavenet-2-gated-skip", make_wavenet(arrays=(_conv_array(2, (1, 5), (3, 3), gated=True),),
+                                                       head_scale=0.5, skip=True), seed=6),
+    GoldenNetwork("wavenet-2+1", make_wavenet(arrays=(
+        _conv_array(2, (3,), (2,), activation="leaky_relu", head_size=1),
+        _conv_array(1, (1,), (4,), activation="relu", head_kernel_size=3, head_bias=True)), head_scale=1.0),
+                  seed=7, input_gain_db=3.0, output_gain_db=-6.0),
 )
 
 
@@ -73,6 +91,11 @@ def write_all(folder: Path) -> None:
             grids = choose_coarse_fine_grids(weights, _ranges(network, weights))
             _write_model(folder / f"{network.name}.coarse-fine.w8a8", network,
                          build_w8a8_on(weights, grids, _manifest(network, weights, "w8a8")))
+    for network in WAVENETS:
+        wavenet = random_wavenet(network.spec, network.seed)
+        for scheme, build in (("float32", build_float32), ("w8", build_w8)):
+            _write_model(folder / f"{network.name}.{scheme}", network,
+                         build(wavenet, _manifest(network, wavenet, scheme)))
 
 
 def _write_model(stem: Path, network: GoldenNetwork, model: bytes) -> None:
@@ -95,7 +118,7 @@ def _build(network: GoldenNetwork, weights: NetworkWeights, scheme: str) -> byte
     return build_w8a8(weights, _ranges(network, weights), manifest)
 
 
-def _manifest(network: GoldenNetwork, weights: NetworkWeights, scheme: str) -> Manifest:
+def _manifest(network: GoldenNetwork, weights: AnyWeights, scheme: str) -> Manifest:
     return Manifest(name=network.name, scheme=scheme, network=network.spec, input_gain_db=network.input_gain_db,
                     output_gain_db=network.output_gain_db, provenance={"weights_sha256": weights.digest()})
 
