@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from capture_files import guitarml_json, nam_json, network, rtneural_json, write
 from damage import damaged_bytes
 from neuralpedal.contract.errors import ModelFileError, SpecError
+from neuralpedal.train.importing.bounded_time import in_bounded_time
 from neuralpedal.train.importing.capture import ImportOptions
 from neuralpedal.train.importing.formats import read_capture
 from neuralpedal.train.importing.golden_check import check_golden
@@ -212,6 +213,18 @@ def test_a_text_full_of_brackets_takes_little_memory(tmp_path: Path, bounded_mem
     (tmp_path / "amp.json").write_bytes(b"[" + b"[],{}," * (2**24 // 6 - 2) + b"0]")
     with pytest.raises(ModelFileError, match="of no known model format"):
         read_capture(tmp_path / "amp.json", OPTIONS)
+
+
+def test_a_reader_that_finds_no_end_or_dies_is_ended_and_the_file_refused(tmp_path: Path) -> None:
+    def circles() -> None:
+        while True:
+            pass
+
+    with pytest.raises(ModelFileError, match=r"amp.h5: cannot be read within 0.2 s"):
+        in_bounded_time(tmp_path / "amp.h5", circles, seconds=0.2)
+    with pytest.raises(ModelFileError, match=r"amp.h5: reading it ended the reader"):
+        in_bounded_time(tmp_path / "amp.h5", lambda: os._exit(3))
+    assert np.array_equal(in_bounded_time(tmp_path / "amp.h5", lambda: np.arange(10**6)), np.arange(10**6))
 
 
 def accepted_or_refused(path: Path, data: bytes) -> None:

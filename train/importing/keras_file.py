@@ -21,6 +21,7 @@ from neuralpedal.contract.errors import ModelFileError
 from neuralpedal.contract.spec import FAMILIES
 from neuralpedal.contract.weights import RecurrentWeights
 from neuralpedal.train.importing.array_archive import LARGEST_BYTES, check_archive
+from neuralpedal.train.importing.bounded_time import in_bounded_time
 from neuralpedal.train.importing.capture import CELLS, Capture, ImportOptions, checked_weights, float32
 from neuralpedal.train.importing.folding import MOST_KNOBS, Dense, choose_knobs, fold_chain, fold_knobs
 from neuralpedal.train.importing.json_node import JsonNode, parse_json, read_bounded
@@ -65,7 +66,7 @@ def read_keras_file(path: Path, options: ImportOptions) -> Capture:
         ModelFileError: damaged, a layer, an option or a size that no network of ours has.
         SpecError: knobs without a setting.
     """
-    file = _read_archive(path) if zipfile.is_zipfile(path) else _read_hdf5(path)
+    file = in_bounded_time(path, lambda: _read_archive(path) if zipfile.is_zipfile(path) else _read_hdf5(path))
     nodes = [node for node in file.config["config"]["layers"].items() if node["class_name"].text() not in _SILENT]
     kinds = [node["class_name"].text() for node in nodes]
     recurrent = [kind for kind in kinds if kind in _CELLS]
