@@ -31,7 +31,7 @@ from neuralpedal.train.inspection.report import Inspection, inspect_pair
 from neuralpedal.train.networks.model_file import save_model
 from neuralpedal.train.networks.network_model import NetworkModel
 from neuralpedal.train.recipe import Recipe
-from neuralpedal.train.trainer import VALIDATION_WARM_UP_SAMPLES, Trainer, Watcher
+from neuralpedal.train.trainer import Trainer, Watcher, validation_warm_up
 
 _BUDGET_FIELDS = {"minutes", "epochs"}
 
@@ -192,7 +192,7 @@ def _fingerprint(recipe: Recipe, digests: dict[str, str], alignment: Alignment) 
 
 def _validation_metrics(model: NetworkModel, split: Split) -> dict[str, float]:
     """All metrics over the validation part, streamed in order, the state brought up by what precedes it."""
-    before = split.train_dry[-VALIDATION_WARM_UP_SAMPLES:]
+    before = split.train_dry[-validation_warm_up(model.spec):]
     prediction = model.process(np.concatenate([before, split.validation_dry]))[len(before):]
     return all_metrics(split.validation_wet, prediction)
 

@@ -29,8 +29,7 @@ from neuralpedal.train.recipe import Recipe
 from neuralpedal.train.weight_grid import on_grid, snap
 
 VALIDATION_LANES = 32
-VALIDATION_WARM_UP_SAMPLES = 8192
-"""Longer than any network of ours looks back."""
+VALIDATION_WARM_UP_SAMPLES = 4096
 SAMPLES_BETWEEN_VALIDATIONS = 12_000_000
 """Short takes have short epochs: validating after each would cost more than training."""
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
@@ -80,8 +79,8 @@ class Trainer:
         self.recipe = recipe
         self._source = source
         self._sampler = SegmentSampler(split, recipe, source)
-        self._validation_dry, self._validation_wet = validation_lanes(split, VALIDATION_LANES,
-                                                                      VALIDATION_WARM_UP_SAMPLES)
+        self._before = validation_warm_up(spec)
+        self._validation_dry, self._validation_wet = validation_lanes(split, VALIDATION_LANES, self._before)
         self._epochs_between_validations = max(1, round(SAMPLES_BETWEEN_VALIDATIONS / len(split.train_dry)))
         keras.utils.set_random_seed(recipe.seed)
         self.model = build_model(spec, lanes=2 if recipe.streams % 2 == 0 else 1)
@@ -225,7 +224,7 @@ class Trainer:
 
     def _validate(self, loss: float, fraction: float) -> None:
         dry, state = tf.constant(self._validation_dry[:, :, np.newaxis]), self.state
-        prediction = self._predict(dry).numpy()[:, VALIDATION_WARM_UP_SAMPLES:, 0]
+        prediction = self._predict(dry).numpy()[:, self._before:, 0]
         self._last_esr = (esr(self._validation_wet.ravel(), prediction.ravel())
                           if np.all(np.isfinite(prediction)) else math.inf)
         if not math.isfinite(self._last_esr) or self._is_derailed():
@@ -260,6 +259,12 @@ class Trainer:
         for variable, value in zip([*self.model.weights, *self._optimizer.variables], [*weights, *optimizer],
                                    strict=True):
             variable.assign(value)
+
+
+def validation_warm_up(spec: NetworkSpec | WaveNetSpec) -> int:
+    """Samples that are played before what is judged: no fewer than a network looks back."""
+    seen = spec.receptive_field - 1 if isinstance(spec, WaveNetSpec) else 0
+    return max(VALIDATION_WARM_UP_SAMPLES, seen)
 
 
 def _choose_kernel(model: NetworkModel) -> str:
