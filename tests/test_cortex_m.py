@@ -133,7 +133,7 @@ def test_what_the_samples_do_not_show_is_a_fault(wrong: str, fault: str, tmp_pat
     kernel = project.folder / KERNEL
     head, tail = kernel.read_text().split("void pedal_process(", 1)
     end = tail.rindex("}")
-    kernel.write_text(f"{head}void pedal_process({tail[:end]}    {wrong}\n}}\n")
+    kernel.write_text(f"{head}void pedal_process({tail[:end]}    {wrong}\n{tail[end:]}")
     found = verify_project(project.folder)
     assert not found.passed and any(fault in one for one in found.faults), found.faults
 
