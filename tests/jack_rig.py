@@ -2,7 +2,8 @@
 
 In freewheel mode JACK calls its clients one after the other, as fast as they can: no clock, no xruns, and every sample
 arrives. What is played and recorded there is exact; only in that mode tests compare samples. No client may leave in
-that mode: jackd 1.9.21 then answers nobody any more.
+that mode: jackd 1.9.21 then answers nobody any more. Nor is it exact from the first block on: clients that were late
+when the mode began are left out for as long as they need, by thousands of blocks that JACK counts all the same.
 """
 
 import os
@@ -124,11 +125,37 @@ def _forget_dead_servers() -> None:
                                env={**os.environ, "JACK_NO_AUDIO_RESERVATION": "1"})
 
 
+class _Pace:
+    """Whether JACK calls a client for every block that it counts.
+
+    Attributes:
+        leaps: how often it did not while a track was played.
+    """
+
+    STEADY = 8
+
+    def __init__(self) -> None:
+        self._next, self._in_a_row, self.leaps = 0, 0, 0
+
+    @property
+    def is_steady(self) -> bool:
+        """It has, for the last blocks."""
+        return self._in_a_row >= self.STEADY
+
+    def note(self, now: int, frames: int, in_the_track: bool) -> None:
+        """At each block: JACK's count at its begin."""
+        self._in_a_row = self._in_a_row + 1 if now == self._next else 0
+        if in_the_track and not self._in_a_row:
+            self.leaps += 1
+        self._next = now + frames
+
+
 class Guitarist:
     """Plays tracks into a pedal that PortAudio put on this server, and records what comes out.
 
     Two JACK clients, one before the pedal and one behind it: the graph is a line, to which JACK adds no delay. Each
-    block is placed by JACK's count of frames, so that the delay of the pedal is measured and not guessed.
+    block is placed by JACK's count of frames, so that the delay of the pedal is measured and not guessed. A track
+    begins once that count goes on block by block for both.
     """
 
     def __init__(self, server: JackServer) -> None:
@@ -142,6 +169,7 @@ class Guitarist:
         self._in = self._recorder.inports.register("in")
         self._track = self._record = np.zeros(0, np.float32)
         self._freewheels, self._begun, self._end = False, 0, 0
+        self._guitar_pace, self._recorder_pace = _Pace(), _Pace()
         self._guitar.set_freewheel_callback(self._note_freewheel)
         self._guitar.set_process_callback(self._play)
         self._recorder.set_process_callback(self._listen)
@@ -163,12 +191,15 @@ class Guitarist:
         """Play ``track`` (T,), then silence, in freewheel mode; float32 (T + tail,) from when the track began."""
         self._track, self._record = track, np.zeros(len(track) + tail, np.float32)
         self._begun = self._end = 0
+        self._guitar_pace, self._recorder_pace = _Pace(), _Pace()
         self._guitar.set_freewheel(True)
         try:
             wait_until(lambda: self._end >= len(self._record), "the end of the track", seconds)
         finally:
             self._guitar.set_freewheel(False)
             wait_until(lambda: not self._freewheels, "the end of freewheel mode")
+        leaps = self._guitar_pace.leaps, self._recorder_pace.leaps
+        assert leaps == (0, 0), f"JACK left out blocks of the track: {leaps}"
         return self._record
 
     def close(self) -> None:
@@ -180,22 +211,30 @@ class Guitarist:
     def _note_freewheel(self, starts: bool) -> None:
         self._freewheels = bool(starts)
 
+    def _is_in_track(self) -> bool:
+        return self._begun > 0 and self._end < len(self._record)
+
     def _play(self, frames: int) -> None:
         out = self._out.get_array()
         out[...] = 0.0
         if self._freewheels and len(self._track):
             now = self._guitar.last_frame_time
-            self._begun = self._begun or now
-            part = self._track[now - self._begun :][:frames]
-            out[: len(part)] = part
+            self._guitar_pace.note(now, frames, self._is_in_track())
+            if not self._begun and self._guitar_pace.is_steady and self._recorder_pace.is_steady:
+                self._begun = now
+            if self._begun:
+                part = self._track[now - self._begun :][:frames]
+                out[: len(part)] = part
 
-    def _listen(self, _frames: int) -> None:
+    def _listen(self, frames: int) -> None:
         # Blocks in real time between two tracks belong to neither.
-        if self._begun and self._freewheels:
-            now = self._recorder.last_frame_time - self._begun
-            part = self._record[now:][:_frames]
-            part[...] = self._in.get_array()[: len(part)]
-            self._end = now + _frames
+        if self._freewheels:
+            now = self._recorder.last_frame_time
+            self._recorder_pace.note(now, frames, self._is_in_track())
+            if self._begun:
+                part = self._record[now - self._begun :][:frames]
+                part[...] = self._in.get_array()[: len(part)]
+                self._end = now - self._begun + frames
 
 
 @contextmanager

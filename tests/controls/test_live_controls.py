@@ -303,6 +303,7 @@ def test_keys_of_the_terminal_work_and_the_terminal_is_given_back(jack_server: J
             assert_heard(guitarist, wanted(1, -3.0))
             os.write(ours, b" ")
             pedal.wait("the bypass", lambda status: status["bypassed"])
+            np.testing.assert_array_equal(heard(guitarist), plucks(0.5))
         assert termios.tcgetattr(its) != before, "killed, it cannot give the terminal back: so this can fail"
     finally:
         os.close(ours)
