@@ -4,6 +4,7 @@ from pathlib import Path
 
 from neuralpedal.cli.console import note
 from neuralpedal.contract.errors import FirmwareError
+from neuralpedal.contract.wavenet import WaveNetSpec
 from neuralpedal.device.engine import ENGINES, Engine, open_engine
 
 CHOICES = ("auto", *ENGINES)
@@ -35,18 +36,9 @@ def open_tflite(path: Path, engine: str = "auto", block_size: int = 64, cache: P
 
 def _library(path: Path, cache: Path | None) -> Path:
     """The folder of the compiled pedal."""
-    from neuralpedal.contract.tflite_file import read_manifest
-    from neuralpedal.firmware_bridge.code_generation import FLOAT_SCHEMES
     from neuralpedal.firmware_bridge.native_library import build_native, find_native
-    from neuralpedal.firmware_bridge.unit_rows import KINDS
 
-    manifest = read_manifest(path)
-    if manifest.network.graph == "convolutions":
-        raise FirmwareError(f"{path}: there is no C for a {manifest.network.label} yet")
-    if manifest.recurrent.kind.has_frame and manifest.scheme not in FLOAT_SCHEMES:
-        raise FirmwareError(f"{path}: there is no C for frame networks as {manifest.scheme}")
-    if manifest.recurrent.kind.cell not in KINDS:
-        raise FirmwareError(f"{path}: there is no C for a {manifest.recurrent.label}")
+    _refuse_without_c(path)
     try:
         return build_native(path, cache).folder
     except FirmwareError:
@@ -54,3 +46,18 @@ def _library(path: Path, cache: Path | None) -> Path:
         if kept is None:
             raise
         return kept.folder
+
+
+def _refuse_without_c(path: Path) -> None:
+    from neuralpedal.contract.tflite_file import read_manifest
+    from neuralpedal.firmware_bridge.code_generation import FLOAT_SCHEMES
+    from neuralpedal.firmware_bridge.unit_rows import KINDS
+
+    manifest = read_manifest(path)
+    network = manifest.network
+    if isinstance(network, WaveNetSpec):
+        return
+    if network.kind.has_frame and manifest.scheme not in FLOAT_SCHEMES:
+        raise FirmwareError(f"{path}: there is no C for frame networks as {manifest.scheme}")
+    if network.kind.cell not in KINDS:
+        raise FirmwareError(f"{path}: there is no C for a {network.label}")

@@ -1,11 +1,14 @@
 """Which generator writes the C of which scheme, and the two generated files around it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 
 from neuralpedal.contract.errors import ModelFileError, SpecError
+from neuralpedal.contract.manifest import Manifest
+from neuralpedal.contract.spec import NetworkSpec
 from neuralpedal.contract.tflite_file import TfliteFile
+from neuralpedal.contract.wavenet import WaveNetSpec
 from neuralpedal.firmware_bridge.c_text import define
 from neuralpedal.firmware_bridge.float_code import float_code
 from neuralpedal.firmware_bridge.frame_code import frame_code
@@ -16,6 +19,7 @@ from neuralpedal.firmware_bridge.vector_code import vector_code
 from neuralpedal.firmware_bridge.vector_kernel import VectorKernel
 from neuralpedal.firmware_bridge.w8a16_code import w8a16_code
 from neuralpedal.firmware_bridge.w8a16_lanes_code import w8a16_lanes_code
+from neuralpedal.firmware_bridge.wavenet_code import wavenet_code
 
 SHARED_RUNTIME_FILES = ("pedal.h", "pedal_audio.h", "pedal_dsp.h")
 MODEL_HEADER, MODEL_SOURCE = "pedal_model.h", "pedal_model.c"
@@ -70,6 +74,9 @@ def generate_code(file: TfliteFile, request: CodeRequest) -> GeneratedCode:
         SpecError: kernels that the scheme does not have. FirmwareError: no fixed-point map of its audio.
     """
     manifest = file.manifest()
+    if isinstance(manifest.network, WaveNetSpec):
+        _refuse_kernels(file, request)
+        return wavenet_code(file, request.vector)
     if manifest.recurrent.kind.has_frame and request.vector and manifest.scheme in FLOAT_SCHEMES:
         return frame_code(file, request.vector)
     if manifest.recurrent.kind.has_frame or manifest.recurrent.kind.cell not in KINDS:
@@ -78,37 +85,50 @@ def generate_code(file: TfliteFile, request: CodeRequest) -> GeneratedCode:
     if manifest.scheme not in _GENERATORS:
         raise ModelFileError(f"{file.path}: scheme {manifest.scheme} has no C; convert the model to one of "
                              + ", ".join(_GENERATORS))
-    if request.kernels and manifest.scheme != "w8a8":
-        raise SpecError(f"--kernels {request.kernels}: only w8a8 files are played in the arithmetic of one or another "
-                        f"interpreter; {file.path} is {manifest.scheme}")
+    _refuse_kernels(file, request)
     return _GENERATORS[manifest.scheme](file, request)
+
+
+def _refuse_kernels(file: TfliteFile, request: CodeRequest) -> None:
+    scheme = file.manifest().scheme
+    if request.kernels and scheme != "w8a8":
+        raise SpecError(f"--kernels {request.kernels}: only w8a8 files are played in the arithmetic of one or another "
+                        f"interpreter; {file.path} is {scheme}")
+
+
+def has_portable_kernel(manifest: Manifest) -> bool:
+    """Whether its network can be played without vectors: all that stream, for which there is C at all."""
+    network = manifest.network
+    return isinstance(network, WaveNetSpec) or not network.kind.has_frame
 
 
 def model_header(file: TfliteFile, code: GeneratedCode, request: CodeRequest) -> str:
     """pedal_model.h."""
     manifest = file.manifest()
-    spec = manifest.recurrent
+    spec = manifest.network
     lines = [
         *_banner(request), "#ifndef PEDAL_MODEL_H", "#define PEDAL_MODEL_H", "",
         define("NAME", f'"{request.name}"'),
         define("SAMPLE_RATE_HZ", spec.sample_rate_hz, "the only rate at which it plays rightly"),
         define(f"ARITHMETIC_{code.arithmetic}", 1),
         define("IO_INT16", int(request.io == "int16"), f"pedal_sample is {request.io}"), "",
-        define("LAYERS", spec.num_layers),
-        define("HIDDEN", spec.hidden_size),
-        define("HIDDEN_PADDED", padded(spec.hidden_size)),
+        *_size_defines(spec),
         define("SKIP", int(spec.skip)), "",
         define("STATE_BYTES", code.state_bytes, "RAM of one pedal_state"),
         define("TABLE_BYTES", code.constant_bytes, "constants, in flash"),
-        define("STACK_BYTES", STACK_BYTES, "more than pedal_process needs on any target"), "",
+        define("STACK_BYTES", code.stack_bytes, "more than pedal_process needs on any target"), "",
         *([define("INITIAL_STATE", 1, "pedal_init and pedal_reset copy it")] if code.initial_state else []),
         *code.defines, "", "#endif", "",
     ]
     return "\n".join(lines)
 
 
-STACK_BYTES = 512
-"""What the header promises. Frames of the kernels hold registers and a few sums, whatever the network's size."""
+def _size_defines(spec: NetworkSpec | WaveNetSpec) -> Iterator[str]:
+    """A WaveNet's sizes are those of its layers, among the defines of its kernel."""
+    if isinstance(spec, NetworkSpec):
+        yield define("LAYERS", spec.num_layers)
+        yield define("HIDDEN", spec.hidden_size)
+        yield define("HIDDEN_PADDED", padded(spec.hidden_size))
 
 
 def model_source(code: GeneratedCode, request: CodeRequest) -> str:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from neuralpedal.contract.errors import FirmwareError
 from neuralpedal.firmware_bridge.c_sources import runtime_text
-from neuralpedal.firmware_bridge.code_generation import STACK_BYTES
 from neuralpedal.firmware_bridge.compiler import find_program, run_compiler
 from neuralpedal.firmware_bridge.emulator import Playing, play
 from neuralpedal.firmware_bridge.footprint import Footprint, forbidden_instructions, link_footprint, read_footprint
+from neuralpedal.firmware_bridge.generated_code import STACK_BYTES
 from neuralpedal.firmware_bridge.project import Project
 from neuralpedal.firmware_bridge.target import WARNING_FLAGS, Target
 

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 HIDDEN_MULTIPLE = 4
 """Hidden states are padded with zeros to a multiple of this, so that the kernels read four at once."""
 
+STACK_BYTES = 512
+"""What most kernels promise. Their frames hold registers and a few sums, whatever the network's size."""
+
 
 @dataclass(frozen=True)
 class GeneratedCode:
@@ -17,6 +20,7 @@ class GeneratedCode:
         runtime_files: names of the runtime's files that the model needs.
         state_bytes: sizeof(pedal_state). table_bytes: of the constants.
         initial_state: definition of the state that the model begins in; empty for zero state.
+        stack_bytes: more than pedal_process needs on any target.
     """
 
     arithmetic: str
@@ -27,6 +31,7 @@ class GeneratedCode:
     state_bytes: int
     table_bytes: int
     initial_state: str = ""
+    stack_bytes: int = STACK_BYTES
 
     @property
     def constant_bytes(self) -> int:

@@ -17,6 +17,7 @@ from neuralpedal.contract.metrics import esr
 from neuralpedal.contract.native_library import LIBRARY_FILE
 from neuralpedal.contract.network_file import read_recurrent_weights
 from neuralpedal.contract.tflite_file import TfliteFile
+from neuralpedal.contract.wavenet import WaveNetSpec
 from neuralpedal.firmware_bridge.c_sources import c_sources
 from neuralpedal.firmware_bridge.code_generation import FLOAT_SCHEMES, CodeRequest
 from neuralpedal.firmware_bridge.compiler import run_compiler
@@ -57,6 +58,8 @@ class Trial:
 
 def vector_kernels(file: TfliteFile, toolchain: Toolchain) -> Sequence[VectorKernel | None]:
     """Settings worth a try; None: the portable kernel."""
+    if isinstance(file.manifest().network, WaveNetSpec):
+        return _wavenet_kernels(toolchain)
     kernels = _settings(file, toolchain)
     if file.manifest().scheme not in FLOAT_SCHEMES or holds_beginning(read_recurrent_weights(file)):
         return kernels
@@ -92,6 +95,14 @@ def _integer_kernels(hidden_size: int, scheme: str, toolchain: Toolchain) -> Seq
     lanes = toolchain.lanes(hidden_size)
     groups = -(-hidden_size // lanes)
     return [VectorKernel(lanes, int16_weights=True, together=together) for together in (1, 2) if groups % together == 0]
+
+
+def _wavenet_kernels(toolchain: Toolchain) -> Sequence[VectorKernel]:
+    """More vectors of time at once load weights less often, and the signal more often: narrow layers want them."""
+    lanes = toolchain.lanes(16)
+    if toolchain.has_many_registers:
+        return [VectorKernel(lanes, together=together, sums=16) for together in (2, 4)]
+    return [VectorKernel(lanes, together=1, sums=8), VectorKernel(lanes, together=2, sums=12)]
 
 
 def try_kernel(file: TfliteFile, vector: VectorKernel | None, folder: Path, toolchain: Toolchain,

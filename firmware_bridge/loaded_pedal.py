@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+_ALIGNMENT_BYTES = 64
+
 
 class LoadedPedal:
     """A library with a state of its own."""
@@ -13,14 +15,15 @@ class LoadedPedal:
     def __init__(self, library: Path, state_bytes: int) -> None:
         self._library = ctypes.CDLL(str(library.resolve()))
         self._library.pedal_process.argtypes = [ctypes.c_void_p] * 3 + [ctypes.c_size_t]
-        self._state = np.zeros(state_bytes, np.uint8)
-        self._library.pedal_init(ctypes.c_void_p(self._state.ctypes.data))
+        self._memory = np.zeros(state_bytes + _ALIGNMENT_BYTES, np.uint8)
+        # As a player lays it: vectors in it may be read a line at a time.
+        self._state = self._memory.ctypes.data + -self._memory.ctypes.data % _ALIGNMENT_BYTES
+        self._library.pedal_init(ctypes.c_void_p(self._state))
 
     def process(self, dry: NDArray[np.float32], block: int = 64) -> NDArray[np.float32]:
         """Stream (T,) float32 in blocks."""
         wet = np.empty_like(dry)
-        process, state, source, target = (self._library.pedal_process, self._state.ctypes.data, dry.ctypes.data,
-                                          wet.ctypes.data)
+        process, state, source, target = (self._library.pedal_process, self._state, dry.ctypes.data, wet.ctypes.data)
         for start in range(0, len(dry), block):
             process(state, source + 4 * start, target + 4 * start, min(block, len(dry) - start))
         return wet

@@ -25,6 +25,7 @@ from neuralpedal.contract.native_library import (
     write_description,
 )
 from neuralpedal.contract.tflite_file import TfliteFile, read_tflite
+from neuralpedal.firmware_bridge.code_generation import has_portable_kernel
 from neuralpedal.firmware_bridge.expected_audio import EXACT, ExpectedAudio
 from neuralpedal.firmware_bridge.golden import golden_dry
 from neuralpedal.firmware_bridge.kernel_race import (
@@ -122,7 +123,7 @@ def _build(file: TfliteFile, place: Path, toolchain: Toolchain) -> None:
     right = [trial for trial in tried if trial.is_right(expected.tolerance is EXACT)]
     if not right:
         # What is right everywhere, for whatever went wrong here.
-        if refused and (vectors == [None] or file.manifest().recurrent.kind.has_frame):
+        if refused and (vectors == [None] or not has_portable_kernel(file.manifest())):
             raise refused[0]
         tried.append(try_kernel(file, None, place / "portable", toolchain, dry, wanted))
         right = [trial for trial in tried[-1:] if trial.is_right(expected.tolerance is EXACT)]

@@ -30,6 +30,11 @@ class Toolchain:
         return 8 if {"__AVX2__", "__FMA__"} <= self.macros else 4
 
     @property
+    def has_many_registers(self) -> bool:
+        """Thirty-two vectors and not sixteen."""
+        return bool({"__AVX512F__", "__aarch64__"} & self.macros)
+
+    @property
     def has_integer_vectors(self) -> bool:
         """With all that an integer kernel for vectors needs."""
         return "__AVX2__" in self.macros or {"__aarch64__", "__ARM_NEON"} <= self.macros

@@ -7,15 +7,16 @@ LANES = (4, 8, 16)
 
 @dataclass(frozen=True)
 class VectorKernel:
-    """The switches of runtime/pedal_vector.c.
+    """The switches of runtime/pedal_vector.c; frame networks and WaveNets have the first three and ``sums``.
 
     Attributes:
         lanes: floats per vector, of ``LANES``. int16_weights: matrices and states of 16 bits.
-        together: groups of units at once. late: groups whose states are added in a second pass.
+        together: groups of units at once; vectors of time. late: groups whose states are added in a second pass.
         registers: states are spread out of registers. written_out: loops over groups are.
         scheduled: instructions are put in order before registers are given out (gcc's -fschedule-insns): shorter waits,
             more registers, so for one group of units only.
         in_order: expressions stay where they are written (gcc's -fno-tree-ter): shorter waits with int16 weights.
+        sums: vectors of sums that a WaveNet's layer forms at once: as many as there are registers for.
     """
 
     lanes: int
@@ -26,6 +27,7 @@ class VectorKernel:
     written_out: bool = True
     scheduled: bool = False
     in_order: bool = False
+    sums: int = 16
 
     @property
     def label(self) -> str:

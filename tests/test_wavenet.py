@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wavenets import KINDS, conv_array
+from wavenets import KINDS, conv_array, wavenet_specs
 
 from neuralpedal.contract.errors import ModelFileError, SpecError
 from neuralpedal.contract.reference import open_reference
@@ -153,22 +153,8 @@ def test_the_compiled_gradient_is_tensorflow_s(kind: str) -> None:
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5 * largest)
 
 
-@st.composite
-def _specs(draw: st.DrawFn) -> WaveNetSpec:
-    count = draw(st.integers(1, 2))
-    sizes = [draw(st.integers(1, 6)) for _ in range(count)]
-    arrays = []
-    for index, channels in enumerate(sizes):
-        dilations = tuple(draw(st.lists(st.integers(1, 20), min_size=1, max_size=3)))
-        arrays.append(conv_array(channels, dilations, tuple(draw(st.integers(1, 4)) for _ in dilations),
-                                 activation=draw(st.sampled_from(["tanh", "relu", "leaky_relu"])),
-                                 gated=draw(st.booleans()), head_kernel_size=draw(st.integers(1, 3)),
-                                 head_bias=draw(st.booleans()), head_size=[*sizes, 1][index + 1]))
-    return WaveNetSpec(arrays=tuple(arrays), head_scale=1.0)
-
-
 @settings(deadline=None, max_examples=8)
-@given(_specs(), st.integers(1, 90))
+@given(wavenet_specs(), st.integers(1, 90))
 def test_the_compiled_kernel_is_the_reference_for_any_network(spec: WaveNetSpec, first: int) -> None:
     weights, dry = random_wavenet(spec, 4), plucks(0.01)[:150]
     kernel, reference = WaveNetKernel(spec), ReferenceWaveNet(weights)

@@ -14,7 +14,7 @@ from wavenets import KINDS, conv_array
 from neuralpedal.cli.file_player import FilePlayer
 from neuralpedal.cli.tflite_player import open_tflite
 from neuralpedal.contract import planned_file
-from neuralpedal.contract.errors import FirmwareError, ModelFileError, SpecError
+from neuralpedal.contract.errors import ModelFileError, SpecError
 from neuralpedal.contract.graph_plan import GraphPlan
 from neuralpedal.contract.manifest import Manifest, decode_manifest, encode_manifest
 from neuralpedal.contract.metrics import esr
@@ -35,7 +35,7 @@ from neuralpedal.convert.tuning import check_tunable
 from neuralpedal.convert.wavenet_graph import grid_weights
 from neuralpedal.device.engine import open_engine
 from neuralpedal.device.stream import stream
-from neuralpedal.firmware_bridge.code_generation import CodeRequest, generate_code
+from neuralpedal.firmware_bridge.project import write_project
 from neuralpedal.train.networks.model_file import build_model
 from neuralpedal.train.wavenet_presets import preset_spec
 from neuralpedal.train.weight_grid import snap
@@ -182,13 +182,12 @@ def test_what_is_not_there_for_wavenets_is_refused_by_name(tmp_path: Path) -> No
         _ = source_of(random_wavenet(KINDS["a1"], 1)).channel_rounded
 
 
-def test_the_native_engine_and_the_firmware_refuse_by_name_and_auto_takes_the_interpreter(tmp_path: Path) -> None:
+def test_auto_compiles_a_file_and_the_firmware_refuses_it_by_name(tmp_path: Path) -> None:
     path = write(tmp_path / "model.tflite", random_wavenet(KINDS["a1"], 1))
-    with pytest.raises(FirmwareError, match=r"there is no C for a wavenet 4\+2 ch, 5 layers yet"):
-        open_tflite(path, "native")
-    assert open_tflite(path, "auto").description.startswith("litert")
+    assert open_tflite(path, "auto", cache=tmp_path / "cache").description.startswith("native")
     with pytest.raises(ModelFileError, match=r"x: holds a wavenet 4\+2 ch, 5 layers, and here only recurrent networks"):
-        generate_code(read_tflite(path), CodeRequest("float", None, "x", "x"))
+        write_project(path, tmp_path / "c")
+    assert not (tmp_path / "c").exists()
 
 
 Change = Callable[[tuple[GraphPlan, GraphPlan]], None]

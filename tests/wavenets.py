@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from hypothesis import strategies as st
+
 from neuralpedal.contract.wavenet import ConvArray, WaveNetSpec
 
 
@@ -21,3 +23,18 @@ KINDS = {
                                          head_bias=True),), head_scale=0.125),
     "skip": WaveNetSpec(arrays=(conv_array(5, (3, 40), (2, 1), activation="relu"),), head_scale=1.0, skip=True),
 }
+
+
+@st.composite
+def wavenet_specs(draw: st.DrawFn) -> WaveNetSpec:
+    """Any small network."""
+    count = draw(st.integers(1, 2))
+    sizes = [draw(st.integers(1, 6)) for _ in range(count)]
+    arrays = []
+    for index, channels in enumerate(sizes):
+        dilations = tuple(draw(st.lists(st.integers(1, 20), min_size=1, max_size=3)))
+        arrays.append(conv_array(channels, dilations, tuple(draw(st.integers(1, 4)) for _ in dilations),
+                                 activation=draw(st.sampled_from(["tanh", "relu", "leaky_relu"])),
+                                 gated=draw(st.booleans()), head_kernel_size=draw(st.integers(1, 3)),
+                                 head_bias=draw(st.booleans()), head_size=[*sizes, 1][index + 1]))
+    return WaveNetSpec(arrays=tuple(arrays), head_scale=1.0)

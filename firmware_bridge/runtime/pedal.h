@@ -51,7 +51,15 @@ typedef int32_t pedal_cell;
 typedef int16_t pedal_hidden;
 #endif
 
-#if defined(PEDAL_FRAME)
+#if defined(PEDAL_WAVENET)
+/* Tracks of past samples (pedal_wavenet.h), what one array of layers passes to the next, and where in each track the
+ * next sample goes. Fastest where it lies at a multiple of 64 bytes. */
+typedef struct {
+    float memory[PEDAL_MEMORY];
+    float passed[PEDAL_PASSED];
+    uint32_t at[PEDAL_NUM_TRACKS];
+} pedal_state;
+#elif defined(PEDAL_FRAME)
 /* A network that answers its last PEDAL_FRAME inputs from zero state remembers those before the next one. */
 typedef struct {
     float past[PEDAL_FRAME - 1];
