@@ -20,7 +20,10 @@ RUNTIME_FILES = ("pedal_frames.c", "pedal_frames.h", "pedal_gate_lanes.h", "peda
 
 
 def frame_code(file: TfliteFile, kernel: VectorKernel) -> GeneratedCode:
-    """The C of a file; of ``kernel``, ``lanes`` and ``together`` count. Raises ModelFileError: no float network."""
+    """The C of a file; of ``kernel``, ``lanes``, ``together`` and ``precise`` count.
+
+    Raises ModelFileError: no float network.
+    """
     weights, manifest = read_recurrent_weights(file), file.manifest()
     spec = weights.spec
     frame = spec.frame_samples
@@ -28,6 +31,7 @@ def frame_code(file: TfliteFile, kernel: VectorKernel) -> GeneratedCode:
     defines = (
         define("FRAME", frame, "samples that each output sample answers"),
         define("LANES", kernel.lanes), define("TOGETHER", kernel.together), define("INT16_WEIGHTS", 0),
+        define("PRECISE", int(kernel.precise)),
         define("HEAD_BIAS", float_literal(weights.head_bias[0])),
         define("INPUT_GAIN", float_literal(linear_gain(manifest.input_gain_db))),
         define("OUTPUT_GAIN", float_literal(linear_gain(manifest.output_gain_db))),

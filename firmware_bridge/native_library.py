@@ -99,7 +99,7 @@ def _build_digest(toolchain: Toolchain) -> str:
     """Of all that decides what the compiler makes, but for the model."""
     package = Path(__file__).parent
     deciding = [package / f"{name}.py" for name in ("c_sources", "code_generation", "kernel_race", "lane_layout",
-                                                    "vector_kernel", "weight_layout")]
+                                                    "unit_rows", "vector_kernel", "weight_layout")]
     written = [*package.glob("*_code.py"), *deciding, *package.glob("runtime/*.[ch]")]
     sources = [path.read_bytes() for path in sorted(written)]
     identity = repr((toolchain.command, toolchain.tuning, toolchain.identity, processor_identity(), FLOAT_FLAGS,

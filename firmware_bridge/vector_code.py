@@ -34,7 +34,7 @@ def vector_code(file: TfliteFile, kernel: VectorKernel) -> GeneratedCode:
         define("LANES", kernel.lanes), define("UNITS", layout.units),
         define("INT16_WEIGHTS", int(kernel.int16_weights)), define("TOGETHER", kernel.together),
         define("LATE", kernel.late), define("REGISTERS", int(kernel.registers)),
-        define("WRITTEN_OUT", int(kernel.written_out)),
+        define("WRITTEN_OUT", int(kernel.written_out)), define("PRECISE", int(kernel.precise)),
         define("HEAD_BIAS", float_literal(weights.head_bias[0])),
         define("INPUT_GAIN", float_literal(linear_gain(manifest.input_gain_db))),
         define("OUTPUT_GAIN", float_literal(linear_gain(manifest.output_gain_db))),

@@ -17,6 +17,7 @@ class VectorKernel:
             more registers, so for one group of units only.
         in_order: expressions stay where they are written (gcc's -fno-tree-ter): shorter waits with int16 weights.
         sums: vectors of sums that a WaveNet's layer forms at once: as many as there are registers for.
+        precise: activations as exact as sums of float32.
     """
 
     lanes: int
@@ -28,6 +29,7 @@ class VectorKernel:
     scheduled: bool = False
     in_order: bool = False
     sums: int = 16
+    precise: bool = False
 
     @property
     def label(self) -> str:
@@ -36,5 +38,5 @@ class VectorKernel:
                  f"{self.together} together"]
         parts += [f"{self.late} late"] * bool(self.late)
         parts += ["registers"] * self.registers + ["scheduled"] * self.scheduled
-        parts += ["in order"] * self.in_order
+        parts += ["in order"] * self.in_order + ["precise"] * self.precise
         return ", ".join(parts)

@@ -36,7 +36,7 @@ def kernels(draw: st.DrawFn, hidden_size: int) -> VectorKernel:
     groups = -(-hidden_size // lanes)
     together = draw(st.sampled_from([count for count in (1, 2, 3) if groups % count == 0]))
     return VectorKernel(lanes, draw(st.booleans()), together, draw(st.integers(0, min(2, groups - 1))),
-                        draw(st.booleans()), draw(st.booleans()))
+                        draw(st.booleans()), draw(st.booleans()), precise=draw(st.booleans()))
 
 
 @st.composite
