@@ -97,16 +97,18 @@ class WaveNetWeights:
 
 def weight_shapes(spec: WaveNetSpec) -> list[tuple[int, ...]]:
     """The shape of every array of a network, in the order of :meth:`WaveNetWeights.arrays`."""
-    shapes: list[tuple[int, ...]] = []
-    for array, inputs in zip(spec.arrays, spec.array_input_sizes, strict=True):
-        c, sums = array.channels, array.sums
-        shapes.append((inputs, c))
-        for taps in array.kernel_sizes:
-            shapes += [(taps, c, sums), (sums,), (1, sums), (c, c), (c,)]
-        shapes.append((array.head_kernel_size, c, array.head_size))
-        if array.head_bias:
-            shapes.append((array.head_size,))
-    return shapes
+    return [shape for array, inputs in zip(spec.arrays, spec.array_input_sizes, strict=True)
+            for shape in array_shapes(array, inputs)]
+
+
+def array_shapes(array: ConvArray, inputs: int) -> list[tuple[int, ...]]:
+    """Of one array that reads ``inputs`` channels, in the order of :meth:`ConvArrayWeights.arrays`."""
+    c, sums = array.channels, array.sums
+    shapes: list[tuple[int, ...]] = [(inputs, c)]
+    for taps in array.kernel_sizes:
+        shapes += [(taps, c, sums), (sums,), (1, sums), (c, c), (c,)]
+    shapes.append((array.head_kernel_size, c, array.head_size))
+    return [*shapes, (array.head_size,)] if array.head_bias else shapes
 
 
 def flat_arrays(weights: WaveNetWeights) -> Array:

@@ -10,7 +10,7 @@ from neuralpedal.train.native.kernel import address, on_all_cores
 from neuralpedal.train.native.layout import Array
 from neuralpedal.train.native.library import KernelUnavailableError, compiled, read_source
 from neuralpedal.train.native.spare_records import SpareRecords
-from neuralpedal.train.native.wavenet_shape import MAX_SPAN, num_state, num_weights, shape_header
+from neuralpedal.train.native.wavenet_shape import MAX_SPAN, num_state, shape_header
 
 
 @dataclass
@@ -33,7 +33,7 @@ class WaveNetKernel:
         if longest > MAX_SPAN:
             raise KernelUnavailableError(f"a layer looks back {longest} samples: the limit is {MAX_SPAN}")
         self.spec = spec
-        self._num_weights, self.num_state = num_weights(spec), num_state(spec)
+        self._num_weights, self.num_state = spec.num_parameters, num_state(spec)
         sources = {"wavenet.c": f'#include "wavenet_shape.h"\n{read_source("wavenet_training.c")}',
                    "wavenet_shape.h": shape_header(spec)}
         name = "_".join(["wavenet", *(str(array.channels) for array in spec.arrays)])

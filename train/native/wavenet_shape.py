@@ -1,9 +1,6 @@
 """What the compiled WaveNet is told of its network: a C header, and where everything lies in flat arrays."""
 
-import math
-
 from neuralpedal.contract.wavenet import ConvArray, WaveNetSpec
-from neuralpedal.contract.wavenet_weights import weight_shapes
 
 MAX_SPAN = 65_536
 """Samples that one layer may look back; beyond it the working memory has no bounds."""
@@ -21,11 +18,6 @@ def shape_header(spec: WaveNetSpec) -> str:
              _list("PEDAL_ARRAYS(ARRAY)", arrays),
              f"#define PEDAL_MOST_CHANNELS {max(array.channels for array in spec.arrays)}"]
     return "\n".join(lines) + "\n"
-
-
-def num_weights(spec: WaveNetSpec) -> int:
-    """Floats of all weights."""
-    return sum(math.prod(shape) for shape in weight_shapes(spec))
 
 
 def num_state(spec: WaveNetSpec) -> int:

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from neuralpedal.contract.reference_wavenet import ReferenceWaveNet
 from neuralpedal.contract.wavenet import LEAKY_SLOPE, ConvArray, WaveNetSpec
-from neuralpedal.contract.wavenet_weights import wavenet_weights, weight_shapes
+from neuralpedal.contract.wavenet_weights import array_shapes, wavenet_weights
 from neuralpedal.train.networks.recurrent_stack import States
 
 Tensor = Any
@@ -32,11 +32,8 @@ class ConvArrayLayer(keras.layers.Layer):
 
     def build(self, input_shape: Any) -> None:
         """Create all weights, uniform within ±1/√inputs of their sums, biases included (PyTorch's convolutions)."""
-        spec = WaveNetSpec.model_construct(arrays=(self._array,))
-        shapes = weight_shapes(spec)
-        shapes[0] = (self._inputs, self._array.channels)
         fan_in = 1
-        for index, shape in enumerate(shapes):
+        for index, shape in enumerate(array_shapes(self._array, self._inputs)):
             # A bias follows the kernel whose inputs it shares.
             fan_in = math.prod(shape[:-1]) if len(shape) > 1 else fan_in
             limit = 1.0 / math.sqrt(fan_in)
