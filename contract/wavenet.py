@@ -65,6 +65,11 @@ class ConvArray(BaseModel):
         """Samples before the present one that each layer reads."""
         return tuple((taps - 1) * dilation for taps, dilation in zip(self.kernel_sizes, self.dilations, strict=True))
 
+    @property
+    def all_spans(self) -> tuple[int, ...]:
+        """As ``spans``, of every convolution: the layers, then the head."""
+        return (*self.spans, self.head_kernel_size - 1)
+
 
 class WaveNetSpec(BaseModel):
     """One network: mono in, mono out, one output sample per input sample.
@@ -106,7 +111,7 @@ class WaveNetSpec(BaseModel):
     @property
     def receptive_field(self) -> int:
         """Samples that one output sample depends on."""
-        return 1 + sum(sum(array.spans) + array.head_kernel_size - 1 for array in self.arrays)
+        return 1 + sum(sum(array.all_spans) for array in self.arrays)
 
     @property
     def num_parameters(self) -> int:

@@ -38,8 +38,13 @@ class Past:
 
 def pasts(spec: WaveNetSpec) -> list[Past]:
     """Of every convolution that looks back, in the order of ReferenceWaveNet.past."""
-    spans = [(span, array.channels) for array in spec.arrays for span in (*array.spans, array.head_kernel_size - 1)]
-    return [Past(f"past{index}", span, channels) for index, (span, channels) in enumerate(spans) if span]
+    spans = [(span, array.channels) for array in spec.arrays for span in array.all_spans]
+    return [Past(_past_name(index), span, channels) for index, (span, channels) in enumerate(spans) if span]
+
+
+def _past_name(convolution: int) -> str:
+    """Convolutions are counted through the whole network."""
+    return f"past{convolution}"
 
 
 def wavenet_plans(spec: WaveNetSpec) -> tuple[GraphPlan, GraphPlan]:
@@ -162,7 +167,7 @@ class _Main:
 
     def _convolve(self, name: str, signal: str, kernel: str, bias: str, dilation: int) -> str:
         """Causal: over the past and the block."""
-        plan, past = self.plan, self._pasts.get(f"past{self._convolutions}")
+        plan, past = self.plan, self._pasts.get(_past_name(self._convolutions))
         self._convolutions += 1
         if past:
             signal = self._track(signal, past)

@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuralpedal.contract.gain import linear_gain
-from neuralpedal.contract.reference_wavenet import ReferenceWaveNet
 from neuralpedal.contract.tflite_file import TfliteFile
 from neuralpedal.contract.wavenet import ConvArray, WaveNetSpec
-from neuralpedal.contract.wavenet_file import read_wavenet_weights
+from neuralpedal.contract.wavenet_file import read_wavenet_weights, rests
 from neuralpedal.contract.wavenet_weights import WaveNetWeights, flat_arrays, weight_shapes
 from neuralpedal.firmware_bridge.c_text import array, define, float_literal
 from neuralpedal.firmware_bridge.generated_code import GeneratedCode
@@ -82,7 +81,7 @@ def _tracks(spec: WaveNetSpec) -> list[Track]:
     tracks: list[Track] = []
     memory = 0
     for conv in spec.arrays:
-        for span in (*conv.spans, conv.head_kernel_size - 1):
+        for span in conv.all_spans:
             lead = _rounded(span)
             room = max(_LEAST_ROOM, lead)
             # An odd number of lines, so that no two rows compete for the same places of a cache.
@@ -98,14 +97,8 @@ def _rounded(samples: int) -> int:
 
 def _rest(weights: WaveNetWeights, tracks: Sequence[Track]) -> NDArray[Any]:
     """What endless silence leaves in every channel of every track; 0 in those without a past."""
-    past = ReferenceWaveNet(weights).past()
-    rest, at = np.zeros(sum(track.channels for track in tracks)), 0
-    spans = [span for conv in weights.spec.arrays for span in (*conv.spans, conv.head_kernel_size - 1)]
-    for track, span, end in zip(tracks, spans, itertools.accumulate(track.channels for track in tracks), strict=True):
-        if span:
-            rest[end - track.channels : end] = past[at : at + track.channels * span : span]
-        at += track.channels * span
-    return rest
+    found = iter(rests(weights).values())
+    return np.concatenate([next(found).ravel() if track.lead else np.zeros(track.channels) for track in tracks])
 
 
 def _lists(spec: WaveNetSpec, tracks: Sequence[Track]) -> Iterator[str]:

@@ -22,7 +22,7 @@ def shape_header(spec: WaveNetSpec) -> str:
 
 def num_state(spec: WaveNetSpec) -> int:
     """Floats of one track's past: of every layer (C, span), of every head (C, taps − 1), array by array."""
-    return sum(array.channels * (sum(array.spans) + array.head_kernel_size - 1) for array in spec.arrays)
+    return sum(array.channels * sum(array.all_spans) for array in spec.arrays)
 
 
 def _name(array: ConvArray, taps: int) -> str:
