@@ -19,8 +19,6 @@ State = tuple[Float, ...]
 class Cell(ABC):
     """One layer, ready for steps."""
 
-    state_arrays = 1
-
     def __init__(self, weights: RecurrentWeights) -> None:
         self._size = weights.hidden_size
 
@@ -34,8 +32,6 @@ class LstmCell(Cell):
 
     One tanh serves all four gates, because sigmoid(x) = ½·tanh(½·x) + ½: the halves are exact scalings.
     """
-
-    state_arrays = 2
 
     def __init__(self, weights: RecurrentWeights) -> None:
         super().__init__(weights)

@@ -32,13 +32,7 @@ class Tape:
 
 
 class DifferentiableCell(ABC):
-    """A kind of layer. Its methods hold no state.
-
-    Attributes:
-        state_arrays: of a state.
-    """
-
-    state_arrays = 1
+    """A kind of layer. Its methods hold no state."""
 
     @abstractmethod
     def play(self, layer: RecurrentWeights, signal: Array, state: State,
@@ -52,8 +46,6 @@ class DifferentiableCell(ABC):
 
 
 class _Lstm(DifferentiableCell):
-    state_arrays = 2
-
     def play(self, layer: RecurrentWeights, signal: Array, state: State,
              taped: bool) -> tuple[Array, State, Tape | None]:
         h, steps, lanes = layer.hidden_size, signal.shape[0], signal.shape[1]

@@ -40,7 +40,7 @@ def _signal(batch: int, samples: int, inputs: int) -> tf.Tensor:
 
 def _state(layer: RecurrentLayer, batch: int) -> list[tf.Tensor]:
     rng = np.random.default_rng(2)
-    return [tf.constant(rng.normal(0, 0.3, (batch, layer.units)), tf.float32) for _ in range(layer.state_arrays)]
+    return [tf.constant(rng.normal(0, 0.3, (batch, layer.units)), tf.float32) for _ in layer.family.state]
 
 
 @kinds

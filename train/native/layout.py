@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuralpedal.contract.reference_cells import CELLS
 from neuralpedal.contract.spec import FAMILIES
 
 Array = NDArray[np.float32]
@@ -97,4 +96,4 @@ class LayerLayout:
 def layer_layout(cell: str, inputs: int, hidden_size: int) -> LayerLayout:
     """The layout of a cell that the spec knows. Raises KeyError for another."""
     family = next(family for family in FAMILIES.values() if family.cell == cell)
-    return LayerLayout(cell, inputs, hidden_size, len(family.gates), family.bias_rows, CELLS[cell].state_arrays)
+    return LayerLayout(cell, inputs, hidden_size, len(family.gates), family.bias_rows, len(family.state))

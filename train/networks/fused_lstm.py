@@ -30,7 +30,6 @@ class FusedLSTM(RecurrentLayer):
     """LSTM; its state is (h, c), its gates in columns are i, f, c, o."""
 
     family = FAMILIES["lstm"]
-    state_arrays = 2
     bias_initializer = staticmethod(_unit_forget_bias)
 
     def _sequence(self, inputs: Tensor, state: State, kernel: Tensor, recurrent: Tensor) -> tuple[Tensor, ...]:

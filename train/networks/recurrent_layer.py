@@ -34,7 +34,6 @@ class RecurrentLayer(keras.layers.Layer):
     """
 
     family: Family
-    state_arrays = 1
     bias_initializer: Any = "zeros"
 
     def __init__(self, units: int, lanes: int = 1, **kwargs: Any) -> None:
@@ -53,7 +52,7 @@ class RecurrentLayer(keras.layers.Layer):
 
     def zero_state(self, batch: Any) -> State:
         """Zeros for every array of the state, each (batch, H)."""
-        return (tf.zeros((batch, self.units)),) * self.state_arrays
+        return (tf.zeros((batch, self.units)),) * len(self.family.state)
 
     def call(self, inputs: Tensor, initial_state: State | None = None) -> Tensor:
         """Hidden states of the whole sequence, from ``initial_state`` or zeros."""
