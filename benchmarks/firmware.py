@@ -21,6 +21,7 @@ import numpy as np
 
 from neuralpedal.contract.atomic import write_json, write_text
 from neuralpedal.contract.errors import FirmwareError
+from neuralpedal.contract.manifest import FLOAT_SCHEMES
 from neuralpedal.firmware_bridge.board_catalog import boards
 from neuralpedal.firmware_bridge.emulated_target import emulate
 from neuralpedal.firmware_bridge.fit import MeasuredPedal, fit_board
@@ -36,7 +37,6 @@ SIZES = (8, 12, 16, 20, 24, 32, 40)
 FITTED_SIZES = (4, 8, 16, 24, 40)
 FITTED_SCHEMES = ("float32", "w8a16", "w8a8", "w8a8/tflm", "tflm16x8")
 FITTED_TARGETS = ("cortex-m7", "cortex-m4", "cortex-m33", "cortex-m3", "cortex-m0plus")
-FLOAT_SCHEMES = ("float32", "w8")
 TARGETS = {("cortex-m7", "w8a16", 16): 5000, ("cortex-m7", "w8a8", 16): 4500, ("cortex-m7", "float32", 16): 6000,
            ("cortex-m7", "w8a16", 8): 2000}
 """Instructions per sample, at most."""

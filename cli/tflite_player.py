@@ -49,8 +49,8 @@ def _library(path: Path, cache: Path | None) -> Path:
 
 
 def _refuse_without_c(path: Path) -> None:
+    from neuralpedal.contract.manifest import FLOAT_SCHEMES
     from neuralpedal.contract.tflite_file import read_manifest
-    from neuralpedal.firmware_bridge.code_generation import FLOAT_SCHEMES
     from neuralpedal.firmware_bridge.unit_rows import KINDS
 
     manifest = read_manifest(path)

@@ -31,6 +31,9 @@ SCHEMES = ("float32", "w8", "w8a16", "tflm16x8", "w8a8")
 only; tflm16x8: int8 weights, int16 activations, integers only, as tflite-micro alone plays them; w8a8: int8 weights and
 activations, integers only."""
 
+FLOAT_SCHEMES = ("float32", "w8")
+"""Those with float audio and arithmetic, which every family has; the others know LSTMs alone."""
+
 LARGEST_GAIN_DB = 60.0
 """Of the player's gains, up or down."""
 
@@ -39,8 +42,6 @@ LEVELS = ("input_level_dbu", "output_level_dbu", "loudness_db")
 
 _DECISIVE = NetworkSpec.model_fields.keys() - {"frame_samples"}
 """Fields that every recurrent network must state. A family with a frame refuses to be without one by itself."""
-
-_WAVENET_SCHEMES = ("float32", "w8")
 
 
 class Manifest(BaseModel):
@@ -181,7 +182,7 @@ def _refuse_contradictions(manifest: Manifest, source: str) -> None:
 
 
 def _refuse_wavenet(manifest: Manifest, network: WaveNetSpec, source: str) -> None:
-    if manifest.scheme not in _WAVENET_SCHEMES:
+    if manifest.scheme not in FLOAT_SCHEMES:
         raise ModelFileError(f"{source}: a {network.label} as {manifest.scheme}; WaveNets are float32 or w8; convert "
                              "the model again, or upgrade neuralpedal")
     if manifest.audio_code or manifest.initial_state or manifest.integer_format:

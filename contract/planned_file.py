@@ -9,12 +9,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from neuralpedal.contract.errors import ModelFileError
-from neuralpedal.contract.graph_plan import GraphPlan, Step
+from neuralpedal.contract.graph_plan import FREE, GraphPlan, Step
+from neuralpedal.contract.manifest import FLOAT_SCHEMES
 from neuralpedal.contract.signal_chain import DEQUANTIZE, foreign
 from neuralpedal.contract.tflite_file import OperatorView, Subgraph, TfliteFile
-
-SCHEMES = ("float32", "w8")
-"""Others have formats for an LSTM's cell."""
 
 
 def check_planned(file: TfliteFile, plans: Sequence[GraphPlan]) -> list[Mapping[str, int]]:
@@ -25,8 +23,8 @@ def check_planned(file: TfliteFile, plans: Sequence[GraphPlan]) -> list[Mapping[
     """
     manifest, graphs = file.manifest(), (file, *file.called)
     label = manifest.network.label
-    if manifest.scheme not in SCHEMES:
-        raise foreign(file, f"scheme {manifest.scheme} with a {label}, which has {' and '.join(SCHEMES)} alone")
+    if manifest.scheme not in FLOAT_SCHEMES:
+        raise foreign(file, f"scheme {manifest.scheme} with a {label}, which has {' and '.join(FLOAT_SCHEMES)} alone")
     if manifest.initial_state is not None:
         raise foreign(file, f"a {label} with an initial state, which such files do not have")
     if len(graphs) != len(plans):
@@ -86,4 +84,4 @@ class _Comparison:
 
 
 def _fits(found: Sequence[int], wanted: Sequence[int]) -> bool:
-    return len(found) == len(wanted) and all(want in (-1, size) for size, want in zip(found, wanted, strict=True))
+    return len(found) == len(wanted) and all(want in (FREE, size) for size, want in zip(found, wanted, strict=True))

@@ -8,7 +8,7 @@ from neuralpedal.contract.arithmetic import Arithmetic
 from neuralpedal.contract.errors import SpecError
 from neuralpedal.contract.integer_kernels import TFLM16X8
 from neuralpedal.contract.integer_network import SCHEME as W8A16
-from neuralpedal.contract.manifest import SCHEMES, Manifest
+from neuralpedal.contract.manifest import FLOAT_SCHEMES, SCHEMES, Manifest
 from neuralpedal.contract.spec import NetworkSpec
 from neuralpedal.contract.wavenet import WaveNetSpec
 from neuralpedal.contract.wavenet_weights import WaveNetWeights
@@ -62,9 +62,8 @@ def parse_schemes(text: str) -> tuple[str, ...]:
     return tuple(name for name in SCHEMES if name in names)
 
 
-_FLOAT = ("float32", "w8")
-_OF_FAMILY: dict[str, tuple[str, ...]] = {"frame_lstm": (*_FLOAT, "w8a8"), "gru": _FLOAT, "rnn": _FLOAT,
-                                         "wavenet": _FLOAT}
+_OF_FAMILY: dict[str, tuple[str, ...]] = {"frame_lstm": (*FLOAT_SCHEMES, "w8a8"), "gru": FLOAT_SCHEMES,
+                                         "rnn": FLOAT_SCHEMES, "wavenet": FLOAT_SCHEMES}
 """Schemes of families that have not all: w8a16 and tflm16x8 have no format for frames, integers know LSTMs alone."""
 
 
@@ -77,7 +76,7 @@ def check_schemes(schemes: tuple[str, ...], spec: NetworkSpec | WaveNetSpec) -> 
     """Refuse before anything is written. Raises SpecError."""
     impossible = [scheme for scheme in schemes if scheme not in schemes_for(spec)]
     if impossible:
-        advice = "" if len(schemes_for(spec)) > len(_FLOAT) else "; for integer arithmetic train an LSTM"
+        advice = "" if schemes_for(spec) != FLOAT_SCHEMES else "; for integer arithmetic train an LSTM"
         raise SpecError(f"scheme {impossible[0]}: does not exist for {spec.label}; "
                         f"take {', '.join(schemes_for(spec))}{advice}")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from neuralpedal.contract.errors import ModelFileError, SpecError
-from neuralpedal.contract.manifest import Manifest
+from neuralpedal.contract.manifest import FLOAT_SCHEMES, Manifest
 from neuralpedal.contract.spec import NetworkSpec
 from neuralpedal.contract.tflite_file import TfliteFile
 from neuralpedal.contract.wavenet import WaveNetSpec
@@ -24,8 +24,6 @@ from neuralpedal.firmware_bridge.wavenet_code import wavenet_code
 SHARED_RUNTIME_FILES = ("pedal.h", "pedal_audio.h", "pedal_dsp.h")
 MODEL_HEADER, MODEL_SOURCE = "pedal_model.h", "pedal_model.c"
 IO_TYPES = ("float", "int16")
-FLOAT_SCHEMES = ("float32", "w8")
-"""Played in float arithmetic. Of frame networks, only these have C."""
 
 
 @dataclass(frozen=True)

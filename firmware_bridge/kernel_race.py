@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuralpedal.contract.integer_network import SCHEME as W8A16
+from neuralpedal.contract.manifest import FLOAT_SCHEMES
 from neuralpedal.contract.metrics import esr
 from neuralpedal.contract.native_library import LIBRARY_FILE
 from neuralpedal.contract.network_file import read_recurrent_weights
 from neuralpedal.contract.tflite_file import TfliteFile
 from neuralpedal.contract.wavenet import WaveNetSpec
 from neuralpedal.firmware_bridge.c_sources import c_sources
-from neuralpedal.firmware_bridge.code_generation import FLOAT_SCHEMES, CodeRequest
+from neuralpedal.firmware_bridge.code_generation import CodeRequest
 from neuralpedal.firmware_bridge.compiler import run_compiler
 from neuralpedal.firmware_bridge.generated_code import GeneratedCode
 from neuralpedal.firmware_bridge.loaded_pedal import LoadedPedal, play_library

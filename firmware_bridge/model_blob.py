@@ -19,11 +19,11 @@ from neuralpedal.contract.fixed_point import INT16_MAX, INT16_MIN, Integers
 from neuralpedal.contract.gain import linear_gain
 from neuralpedal.contract.integer_network import SCHEME as W8A16
 from neuralpedal.contract.integer_network import IntegerNetwork, read_integer_network
+from neuralpedal.contract.manifest import FLOAT_SCHEMES
 from neuralpedal.contract.network_file import read_recurrent_weights
 from neuralpedal.contract.tflite_file import TfliteFile, read_tflite
 from neuralpedal.contract.weights import NetworkWeights
 from neuralpedal.firmware_bridge.audio_defines import input_map, output_map
-from neuralpedal.firmware_bridge.code_generation import FLOAT_SCHEMES
 from neuralpedal.firmware_bridge.float_code import by_unit
 from neuralpedal.firmware_bridge.generated_code import padded
 from neuralpedal.firmware_bridge.int16_map import Int16Map
