@@ -246,6 +246,6 @@ def _output_gain_db(path: Path, training: dict[str, Any]) -> float:
 def _levels(training: dict[str, Any]) -> dict[str, float]:
     """Of an imported network: the levels in its metadata. People write these by hand: what is no level is left out."""
     said = training.get("imported", {}).get("metadata") or {}
-    found = {name: said.get(name.removesuffix("_db") if name == "loudness_db" else name) for name in LEVELS}
+    found = {name: said.get(name.removesuffix("_db")) for name in LEVELS}
     return {name: float(value) for name, value in found.items()
             if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LOUDEST_DBU}

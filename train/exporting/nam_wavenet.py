@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from neuralpedal.contract.wavenet import LEAKY_SLOPE, ConvArray
 from neuralpedal.contract.wavenet_weights import WaveNetWeights
+from neuralpedal.train.exporting.layout import numbers
 from neuralpedal.train.importing.nam_wavenet import ACTIVATION_NAMES
 
 _VERSION_A1, _VERSION_A2 = "0.5.4", "0.7.0"
@@ -25,7 +26,7 @@ def wavenet_fields(weights: WaveNetWeights) -> dict[str, Any]:
               for array, inputs in zip(spec.arrays, spec.array_input_sizes, strict=True)]
     return {"version": _VERSION_A1 if is_a1 else _VERSION_A2, "architecture": "WaveNet",
             "config": {"layers": arrays, "head": None, "head_scale": spec.head_scale},
-            "weights": flat_weights(weights).astype(np.float64).tolist()}
+            "weights": numbers(flat_weights(weights))}
 
 
 def flat_weights(weights: WaveNetWeights) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuralpedal.contract.errors import ModelFileError, SpecError
-from neuralpedal.contract.wavenet import LEAKY_SLOPE, MAX_CHANNELS, MAX_LAYERS, ConvArray, WaveNetSpec
+from neuralpedal.contract.wavenet import LEAKY_SLOPE, MAX_CHANNELS, MAX_LAYERS, ConvArray, WaveNetSpec, make_wavenet
 from neuralpedal.contract.wavenet_weights import WaveNetWeights, wavenet_weights, weight_shapes
 from neuralpedal.contract.weights import Array
 from neuralpedal.train.importing.capture import float32
@@ -136,6 +136,6 @@ def _active(node: JsonNode) -> bool:
 
 def _checked(root: JsonNode, arrays: tuple[ConvArray, ...], head_scale: float, sample_rate_hz: int) -> WaveNetSpec:
     try:
-        return WaveNetSpec(arrays=arrays, head_scale=head_scale, sample_rate_hz=sample_rate_hz)
-    except (ValueError, SpecError) as error:
-        raise ModelFileError(f"{root.path}: {' '.join(str(error).split())[:300]}; export it again") from error
+        return make_wavenet(arrays=arrays, head_scale=head_scale, sample_rate_hz=sample_rate_hz)
+    except SpecError as error:
+        raise ModelFileError(f"{root.path}: {str(error)[:300]}; export it again") from error
