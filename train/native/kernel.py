@@ -12,7 +12,7 @@ from neuralpedal.contract.arithmetic import LayerArithmetic
 from neuralpedal.train.native.grids import NO_GRIDS, grid_definitions
 from neuralpedal.train.native.layout import Array, layer_layout
 from neuralpedal.train.native.library import KernelUnavailableError, load_library
-from neuralpedal.train.native.spare_records import SpareRecords
+from neuralpedal.train.native.spare_records import PassHistory, SpareRecords
 
 LANES = 16
 """Streams that one call of the C code computes side by side."""
@@ -22,13 +22,12 @@ MAX_HIDDEN_SIZE = 96
 
 
 @dataclass
-class History:
-    """What a forward pass leaves for its backward pass: inputs, weights and the C code's record, per group."""
+class History(PassHistory):
+    """See PassHistory: inputs and weights besides."""
 
     x: Array
     weights: Array
     head: Array | None
-    record: Array | None
 
 
 class RecurrentKernel:
@@ -81,7 +80,7 @@ class RecurrentKernel:
             )
 
         on_all_cores(run, groups)
-        return out[:batch], _unstacked(last, batch), History(x, weights, head, record)
+        return out[:batch], _unstacked(last, batch), History(record, x, weights, head)
 
     def backward(self, history: History, d_out: Array, *d_states: Array) -> tuple[Array, ...]:
         """Gradients of all that :meth:`forward` was given, in its order and shapes. Uses the history up.
@@ -89,9 +88,7 @@ class RecurrentKernel:
         Args:
             d_out: (B, T, H) or (B, T, 1), d_states: each (B, H): gradients of what :meth:`forward` returned.
         """
-        record, layout = history.record, self.layout
-        if record is None:
-            raise ValueError("a forward pass has one backward pass; its history is used up")
+        record, layout = history.unused(), self.layout
         (batch, steps, width), d_out = d_out.shape, _in_groups(d_out)
         d_state, groups = _stacked(d_states), len(d_out) // LANES
         d_x = np.empty((len(d_out), steps, layout.inputs), np.float32)
@@ -116,9 +113,7 @@ class RecurrentKernel:
 
     def release(self, history: History) -> None:
         """Give the history's memory to the next forward pass; no backward pass will come."""
-        if history.record is not None:
-            self._spare.give(history.record)
-            history.record = None
+        self._spare.release(history)
 
 
 def _in_groups(array: Array) -> Array:

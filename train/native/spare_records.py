@@ -1,12 +1,30 @@
 """Megabytes that every pass would otherwise ask from the system, which clears them page by page."""
 
 from collections import deque
+from dataclasses import dataclass
 
 import numpy as np
 
 from neuralpedal.train.native.layout import Array
 
 _KEPT = 2
+
+
+@dataclass
+class PassHistory:
+    """What a forward pass leaves for its backward pass.
+
+    Attributes:
+        record: the C code's, a row per group of streams or per track; None once it is used up.
+    """
+
+    record: Array | None
+
+    def unused(self) -> Array:
+        """The record. Raises ValueError when it is used up."""
+        if self.record is None:
+            raise ValueError("a forward pass has one backward pass; its history is used up")
+        return self.record
 
 
 class SpareRecords:
@@ -25,6 +43,8 @@ class SpareRecords:
         begin = -raw.ctypes.data % 64
         return raw[begin : begin + rows * floats * 4].view(np.float32).reshape(rows, floats)
 
-    def give(self, record: Array) -> None:
-        """A record that is not needed any more."""
-        self._spare.append(record)
+    def release(self, history: PassHistory) -> None:
+        """Take back the record of a pass whose backward pass was, or will never be."""
+        if history.record is not None:
+            self._spare.append(history.record)
+            history.record = None

@@ -9,16 +9,15 @@ from neuralpedal.contract.wavenet import WaveNetSpec
 from neuralpedal.train.native.kernel import address, on_all_cores
 from neuralpedal.train.native.layout import Array
 from neuralpedal.train.native.library import KernelUnavailableError, compiled, read_source
-from neuralpedal.train.native.spare_records import SpareRecords
+from neuralpedal.train.native.spare_records import PassHistory, SpareRecords
 from neuralpedal.train.native.wavenet_shape import MAX_SPAN, num_state, shape_header
 
 
 @dataclass
-class WaveNetHistory:
-    """What a forward pass leaves for its backward pass: weights and the C code's record, a row per track."""
+class WaveNetHistory(PassHistory):
+    """See PassHistory: weights besides."""
 
     weights: Array
-    record: Array | None
 
 
 class WaveNetKernel:
@@ -59,13 +58,11 @@ class WaveNetKernel:
                                         address(out[row]), address(after[row]), address(record[row]))
 
         on_all_cores(run, batch)
-        return out, after, WaveNetHistory(weights, record)
+        return out, after, WaveNetHistory(record, weights)
 
     def backward(self, history: WaveNetHistory, d_out: Array) -> Array:
         """The gradient of the weights (W,), where that of the output is ``d_out`` (B, T). Uses the history up."""
-        record = history.record
-        if record is None:
-            raise ValueError("a forward pass has one backward pass; its history is used up")
+        record = history.unused()
         d_out = np.ascontiguousarray(d_out, np.float32)
         batch, steps = d_out.shape
         gradients = np.zeros((batch, self._num_weights), np.float32)
@@ -83,9 +80,7 @@ class WaveNetKernel:
 
     def release(self, history: WaveNetHistory) -> None:
         """Give the history's memory to the next forward pass; no backward pass will come."""
-        if history.record is not None:
-            self._spare.give(history.record)
-            history.record = None
+        self._spare.release(history)
 
 
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
