@@ -15,6 +15,7 @@ from neuralpedal.train.importing.capture import Capture, ImportOptions
 from neuralpedal.train.importing.formats import read_capture
 from neuralpedal.train.importing.golden_check import check_golden
 from neuralpedal.train.networks.model_file import build_model, save_model
+from neuralpedal.train.networks.network_model import NetworkModel
 
 OUTCOME = "imported"
 _LARGEST_METADATA = 100_000
@@ -35,7 +36,7 @@ def import_file(path: Path, out: Path, options: ImportOptions, overwrite: bool =
     make_folder(run.path)
     for stale in (run.training, run.recipe, run.checkpoint, run.picture):
         stale.unlink(missing_ok=True)
-    model = build_model(capture.weights.spec)
+    model: NetworkModel = build_model(capture.weights.spec)
     model.assign(capture.weights)
     save_model(model, run.model)
     # Last, so that a folder with training.json is whole.

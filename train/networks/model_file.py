@@ -1,7 +1,7 @@
 """Models made and opened: the one place that knows which class a family's Keras model is."""
 
 from pathlib import Path
-from typing import Any
+from typing import overload
 
 import keras
 
@@ -14,8 +14,23 @@ from neuralpedal.train.networks.pedal_model import PedalModel
 from neuralpedal.train.networks.wavenet_model import WaveNetModel
 
 
-def build_model(spec: NetworkSpec | WaveNetSpec, lanes: int = 1) -> Any:
-    """A new network (PedalModel or WaveNetModel) with its weights created from Keras's current seed."""
+@overload
+def build_model(spec: NetworkSpec, lanes: int = 1) -> PedalModel:
+    """Of a recurrent network."""
+
+
+@overload
+def build_model(spec: WaveNetSpec, lanes: int = 1) -> WaveNetModel:
+    """Of a WaveNet."""
+
+
+@overload
+def build_model(spec: NetworkSpec | WaveNetSpec, lanes: int = 1) -> PedalModel | WaveNetModel:
+    """Of any."""
+
+
+def build_model(spec: NetworkSpec | WaveNetSpec, lanes: int = 1) -> PedalModel | WaveNetModel:
+    """A new network with its weights created from Keras's current seed."""
     model = WaveNetModel(spec) if isinstance(spec, WaveNetSpec) else PedalModel(spec, lanes=lanes)
     model.build(None)
     return model
@@ -27,7 +42,7 @@ def save_model(model: NetworkModel, path: Path) -> None:
         model.save(temporary)
 
 
-def load_model(path: Path) -> Any:
+def load_model(path: Path) -> PedalModel | WaveNetModel:
     """Open a ``.keras`` file that train wrote.
 
     Raises:
@@ -44,6 +59,6 @@ def load_model(path: Path) -> Any:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, EOFError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelFileError(f"{path}: not a Keras model that can be opened ({reason})") from error
-    if not isinstance(model, NetworkModel):
+    if not isinstance(model, PedalModel | WaveNetModel):
         raise ModelFileError(f"{path}: a Keras {type(model).__name__}, wanted a model as train writes it")
     return model

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from neuralpedal.contract.any_network import AnyWeights
 from neuralpedal.train.networks.recurrent_stack import States
 
 Tensor = Any
@@ -97,7 +98,7 @@ class NetworkModel(keras.Model):
         return self._player.warm_up(inputs, states)
 
     def zero_states(self, batch: Any) -> States:
-        """States to train from: a list of tuples of arrays, batch first, all zero."""
+        """States to train from: a list of tuples of arrays, batch first; zero, or what silence leaves of a WaveNet."""
         return self._player.zero_states(batch)
 
     def first_states(self, batch: Any) -> States:
@@ -118,7 +119,7 @@ class NetworkModel(keras.Model):
         return np.concatenate(outputs) if outputs else np.zeros(0, np.float32)
 
     @abstractmethod
-    def network_weights(self) -> Any:
+    def network_weights(self) -> AnyWeights:
         """A copy of the weights as plain arrays. Raises ModelFileError when one is NaN."""
 
     @abstractmethod
