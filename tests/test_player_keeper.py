@@ -166,3 +166,14 @@ def test_half_of_the_blocks_lost_from_outside_for_seconds_is_a_storm_and_the_ped
     assert seconds_until_storm(XrunStorm(99), 100, late=False) == 80
     assert seconds_until_storm(XrunStorm(), 49, late=False) is None
     assert seconds_until_storm(XrunStorm(), 100, late=True) is None
+
+
+def test_a_second_without_a_storm_begins_its_count_anew():
+    storm, meter, since, told = XrunStorm(), BlockMeter(64, 48_000), 0, []
+    for is_bad in [True] * 4 + [False] + [True] * 5:
+        for _ in range(100):
+            meter.record(1000, 0.0, 0.0, 4 if is_bad else 0)
+        reading = meter.read(since)
+        since = reading.blocks
+        told.append(storm.note(reading))
+    assert told == [False] * 9 + [True]

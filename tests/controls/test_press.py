@@ -50,6 +50,14 @@ def test_a_spike_shorter_than_a_bounce_is_nothing():
     assert events(press, 2.0, 0.010) == []
 
 
+def test_a_contact_that_opens_just_before_it_would_be_a_long_press_is_a_short_one():
+    press = Press(SETTLE_S, HOLD_S)
+    press.note(True, 0.0)
+    assert events(press, 0.595) == []
+    press.note(False, 0.595)
+    assert events(press, 2.0, 0.595) == [PRESS, RELEASE]
+
+
 def test_it_says_when_to_look_again():
     press = Press(SETTLE_S, HOLD_S)
     assert press.next_s(0.0) is None

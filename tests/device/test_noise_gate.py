@@ -79,3 +79,16 @@ def test_all_of_a_low_note_gets_through_while_it_sounds():
     for block, answer in zip(dry, wet, strict=True):
         gate.process(block, answer)
     np.testing.assert_array_equal(wet[20:], dry[20:])
+
+
+def test_a_reset_shuts_it_and_forgets_that_it_was_open():
+    gate, wet = NoiseGate(GateSettings(threshold_db=-40.0, hysteresis_db=6.0), 64, RATE_HZ), np.empty(64, np.float32)
+    loud, near = (np.full(64, 10.0 ** (peak_db / 20.0), np.float32) for peak_db in (-20.0, -43.0))
+    for _ in range(20):
+        gate.process(loud, wet)
+    gate.process(near, wet)
+    np.testing.assert_array_equal(wet, near)
+    gate.reset()
+    assert gate.gain == 0.0
+    gate.process(near, wet)
+    assert not np.any(wet), "within the hysteresis it stays open, but does not open"

@@ -130,3 +130,16 @@ def test_the_last_of_many_knobs_turned_at_once_is_what_plays_in_the_end():
         stack.process(dry, wet)
         alone.process(dry, wanted)
     np.testing.assert_allclose(wet, wanted, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_reset_empties_the_capacitors_also_in_the_middle_of_a_change(turned):
+    stack, dry = ToneStack(ToneSettings(), 64, RATE_HZ, FADE), np.full(64, 0.5, np.float32)
+    wet = np.empty_like(dry)
+    if turned:
+        stack.change(ToneSettings(treble=9.0, bass=1.0))
+    stack.process(dry, wet)
+    assert np.any(wet)
+    stack.reset()
+    stack.process(np.zeros_like(dry), wet)
+    np.testing.assert_array_equal(wet, 0.0)
