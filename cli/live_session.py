@@ -1,10 +1,8 @@
 """From the first block to the last: watches a pedal play, tells view and log, and ends it without a click."""
 
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -13,6 +11,7 @@ from neuralpedal.cli.live_health import LiveHealth
 from neuralpedal.cli.live_log import LiveLog
 from neuralpedal.cli.live_view import LiveView, xrun_text
 from neuralpedal.cli.quick_threads import quick_threads
+from neuralpedal.cli.signal_handlers import handled
 from neuralpedal.contract.errors import AudioDeviceError
 from neuralpedal.device.action import Action
 from neuralpedal.device.audio_device import CLOSE_S, AudioStream
@@ -66,7 +65,7 @@ class LiveSession:
         try:
             handlers = {signal.SIGINT: self._stop, signal.SIGTERM: self._stop, signal.SIGUSR1: self._press_next,
                         signal.SIGUSR2: self._toggle_bypass}
-            with _signals(handlers), quick_threads():
+            with handled(handlers), quick_threads():
                 try:
                     self._stream.start()
                     if self.panel:
@@ -178,20 +177,3 @@ class LiveSession:
             time.sleep(0.005)
         # The last silent block is still on its way to the card.
         time.sleep(min(0.2, 2e-3 * self._stream.latency_ms))
-
-
-@contextmanager
-def _signals(handlers: dict[signal.Signals, Any]) -> Iterator[None]:
-    """Handlers for a while; a process that ignores a signal goes on doing so."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    kept = {number: signal.getsignal(number) for number in handlers}
-    for number, old in kept.items():
-        if old is not signal.SIG_IGN:
-            signal.signal(number, handlers[number])
-    try:
-        yield
-    finally:
-        for number, old in kept.items():
-            signal.signal(number, old)

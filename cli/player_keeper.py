@@ -1,15 +1,13 @@
 """Keeps a pedal playing when its card goes: another process plays on as soon as there is one again."""
 
 import signal
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
 from neuralpedal.cli.console import note, warn
 from neuralpedal.cli.player_process import HANDED_ON, Play, PlayerProcess
+from neuralpedal.cli.signal_handlers import handled
 from neuralpedal.contract.errors import AudioDeviceError, DeviceError
 
 _GLANCE_S = 0.05
@@ -56,7 +54,7 @@ class PlayerKeeper:
             Others: of a turn.
         """
         backoff, number = Backoff(), 0
-        with self._signals():
+        with handled(dict.fromkeys(HANDED_ON, self._hand_on)):
             while not self._stopping and self._left_s() != 0.0:
                 failure = self._take_turn(number)
                 if failure is None:
@@ -113,18 +111,3 @@ class PlayerKeeper:
             self._player.send(number)
         else:
             self._early.append(number)
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        kept = {number: signal.getsignal(number) for number in HANDED_ON}
-        for number, old in kept.items():
-            if old is not signal.SIG_IGN:
-                signal.signal(number, self._hand_on)
-        try:
-            yield
-        finally:
-            for number, old in kept.items():
-                signal.signal(number, old)
