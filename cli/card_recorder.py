@@ -10,9 +10,10 @@ import click
 from neuralpedal.cli.interruption import Interruption, interruptible
 from neuralpedal.cli.quick_threads import quick_threads
 from neuralpedal.device.audio_device import AudioSystem, StreamFormat
+from neuralpedal.device.audio_pulse import Card
 from neuralpedal.device.pedal_file import RealtimeSettings
 from neuralpedal.device.realtime import Outcome, raise_thread
-from neuralpedal.device.tape import Card, Played, Tape, TapeDeck
+from neuralpedal.device.tape import Played, Tape, TapeDeck
 
 _SETTLE_S = 0.2
 """Of silence, after which a driver that has just started loses no blocks any more."""

@@ -15,13 +15,13 @@ from neuralpedal.cli.signal_handlers import handled
 from neuralpedal.contract.errors import AudioDeviceError
 from neuralpedal.device.action import Action
 from neuralpedal.device.audio_device import CLOSE_S, AudioStream
+from neuralpedal.device.audio_pulse import AudioPulse
 from neuralpedal.device.controls.control_panel import ControlPanel
 from neuralpedal.device.controls.keyboard import HELP_TEXT
 from neuralpedal.device.pedalboard import Pedalboard
 from neuralpedal.device.xrun_storm import XrunStorm
 
 _TURN_S, _ROW_S = 0.1, 1.0
-_GONE_S = 3.0
 _FADE_OUT_S = 1.0
 _NEXT = Action("preset", "next")
 _GONE_CLOSE_S = 0.2
@@ -113,17 +113,15 @@ class LiveSession:
                 self._board.apply(_NEXT)
 
     def _watch(self) -> None:
-        begun = self._row_s = seen_s = time.monotonic()
-        seen = before = self._pedal.meter.blocks
+        begun = self._row_s = time.monotonic()
+        before = self._pedal.meter.blocks
+        pulse = AudioPulse(self._stream, before)
         while not self._stopping:
             time.sleep(_TURN_S)
             now = time.monotonic()
-            if self._pedal.meter.blocks != seen:
-                seen, seen_s = self._pedal.meter.blocks, now
-            if not self._stream.is_active or now - seen_s > _GONE_S:
-                raise AudioDeviceError("the sound card gives no audio any more (unplugged, or its JACK server ended?); "
-                                       "`neuralpedal run --list` shows what there is")
-            if self.sounding and seen != before:
+            blocks = self._pedal.meter.blocks
+            pulse.check(blocks)
+            if self.sounding and blocks != before:
                 self.sounding()
             self._played_s = now - begun
             self._tell(self._played_s, now)

@@ -6,27 +6,18 @@ and cable, and nothing else. The audio thread copies and counts; whoever waits l
 
 import time
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neuralpedal.contract.errors import AudioDeviceError
+from neuralpedal.device.audio_pulse import AudioPulse, Card
 from neuralpedal.device.block_meter import XRUN_FLAGS
 from neuralpedal.device.engine import Block
 
 Track = NDArray[np.float32]
 
 _TURN_S = 0.02
-_GONE_S = 3.0
-
-
-class Card(Protocol):
-    """What is needed of an :class:`~neuralpedal.device.audio_device.AudioStream`."""
-
-    @property
-    def is_active(self) -> Any:
-        """Whether blocks still come."""
 
 
 class Tape:
@@ -117,14 +108,9 @@ class TapeDeck:
         """
         self._tape = tape
         try:
-            seen, seen_s = -1, time.monotonic()
+            pulse = AudioPulse(card, self.blocks)
             while not tape.is_over and (watch is None or watch(tape)):
                 time.sleep(_TURN_S)
-                now = time.monotonic()
-                if self.blocks != seen:
-                    seen, seen_s = self.blocks, now
-                if not card.is_active or now - seen_s > _GONE_S:
-                    raise AudioDeviceError("the sound card gives no audio any more (unplugged, or its JACK server "
-                                           "ended?); `neuralpedal run --list` shows what there is")
+                pulse.check(self.blocks)
         finally:
             self._tape = None

@@ -16,11 +16,11 @@ import pytest
 from rich.console import Console
 
 from jack_rig import JackServer
-from neuralpedal.cli import live_session
 from neuralpedal.cli.live_log import LiveLog
 from neuralpedal.cli.live_session import LiveSession
 from neuralpedal.cli.live_view import view_table
 from neuralpedal.contract.errors import AudioDeviceError, OutputError
+from neuralpedal.device import audio_pulse
 from neuralpedal.device.audio_device import AudioSystem, StreamFormat
 from neuralpedal.device.block_meter import BlockMeter
 from neuralpedal.device.pedal import Pedal
@@ -119,7 +119,7 @@ def test_the_end_is_a_fade_to_silence_before_the_card_is_closed(board, pedal, nu
 
 
 def test_a_card_that_is_gone_or_says_nothing_is_an_error_and_is_closed(board, pedal, monkeypatch):
-    monkeypatch.setattr(live_session, "_GONE_S", 0.3)
+    monkeypatch.setattr(audio_pulse, "GONE_S", 0.3)
     card = ThreadCard(pedal)
     card.is_active = False
     with pytest.raises(AudioDeviceError, match="no audio any more"):

@@ -7,6 +7,8 @@ import pytest
 
 from neuralpedal.contract.alignment import read_between
 from neuralpedal.contract.errors import AudioDeviceError
+from neuralpedal.device import audio_pulse
+from neuralpedal.device.audio_pulse import AudioPulse
 from neuralpedal.device.round_trip import RoundTrip, RoundTripProbe, RoundTrips
 from neuralpedal.device.tape import Tape, TapeDeck
 
@@ -100,3 +102,19 @@ def test_a_deck_without_a_tape_is_silent_and_a_card_that_is_gone_an_error():
     np.testing.assert_array_equal(played, 0.0)
     with pytest.raises(AudioDeviceError, match="gives no audio any more"):
         deck.play(SimpleNamespace(is_active=False), Tape(played, 4))
+
+
+def test_a_card_that_says_it_is_there_and_asks_for_no_block_for_three_seconds_is_gone():
+    clock = SimpleNamespace(now_s=0.0)
+    pulse = AudioPulse(SimpleNamespace(is_active=True), 0, lambda: clock.now_s)
+    for clock.now_s, blocks in ((2.9, 0), (3.0, 0), (3.0, 1), (5.9, 1), (6.0, 1)):
+        pulse.check(blocks)
+    clock.now_s = 6.1
+    with pytest.raises(AudioDeviceError, match="gives no audio any more"):
+        pulse.check(1)
+
+
+def test_a_deck_whose_card_asks_for_no_block_ends(monkeypatch):
+    monkeypatch.setattr(audio_pulse, "GONE_S", 0.05)
+    with pytest.raises(AudioDeviceError, match="gives no audio any more"):
+        TapeDeck().play(SimpleNamespace(is_active=True), Tape(np.zeros(4, np.float32), 4))
