@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 THROTTLED_BITS = {0: "under-voltage", 1: "clock capped", 2: "throttled", 3: "temperature limit"}
-"""What is so now; 16 bits higher: what was so since the machine started."""
+"""What is so now; ``PAST_BITS`` higher: what was so since the machine started."""
 
-_PAST_BITS = 16
+PAST_BITS = 16
 _THROTTLED_FILES = "sys/devices/platform/soc*/*firmware/get_throttled"
 _THERMAL_FILES = "sys/class/thermal/thermal_zone*/temp"
 _CLOCK_FOLDER = "sys/devices/system/cpu/cpu{}/cpufreq"
@@ -55,11 +55,12 @@ class VitalsReader:
         cores = [folder for folder in cores if folder.is_dir()]
         now, most = ([khz for folder in cores if (khz := _number(folder / name)) is not None]
                      for name in ("scaling_cur_freq", "scaling_max_freq"))
-        bits = next((bits for path in self._root.glob(_THROTTLED_FILES) if (bits := _hex(path)) is not None), None)
+        words = map(kernel_text, self._root.glob(_THROTTLED_FILES))
+        bits = next((bits for word in words if (bits := throttled_bits(word)) is not None), None)
         return Vitals(
             max(zones) / 1e3 if zones else None, max(now) / 1e3 if now else None, max(most) / 1e3 if most else None,
-            _text(cores[0] / "scaling_governor") if cores else None, throttled_words(bits),
-            None if bits is None else throttled_words(bits >> _PAST_BITS),
+            kernel_text(cores[0] / "scaling_governor") if cores else None, throttled_words(bits),
+            None if bits is None else throttled_words(bits >> PAST_BITS),
         )
 
 
@@ -68,7 +69,16 @@ def throttled_words(bits: int | None) -> tuple[str, ...] | None:
     return None if bits is None else tuple(word for bit, word in THROTTLED_BITS.items() if bits >> bit & 1)
 
 
-def _text(path: Path) -> str | None:
+def throttled_bits(text: str | None) -> int | None:
+    """What firmware or ``vcgencmd`` writes, as a number; None where it is none."""
+    try:
+        return int((text or "").strip().removeprefix("throttled="), 16)
+    except ValueError:
+        return None
+
+
+def kernel_text(path: Path) -> str | None:
+    """The content of a file of the kernel; None where there is none or nothing in it."""
     try:
         return path.read_text(encoding="utf-8", errors="replace").strip() or None
     except OSError:
@@ -77,13 +87,7 @@ def _text(path: Path) -> str | None:
 
 def _number(path: Path) -> float | None:
     try:
-        return float(_text(path) or "")
+        return float(kernel_text(path) or "")
     except ValueError:
         return None
 
-
-def _hex(path: Path) -> int | None:
-    try:
-        return int((_text(path) or "").removeprefix("throttled="), 16)
-    except ValueError:
-        return None

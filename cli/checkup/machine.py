@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 from neuralpedal.cli.checkup.check import NOTE, OK, WARNING, Check
-from neuralpedal.device.vitals import Vitals, VitalsReader, throttled_words
+from neuralpedal.device.vitals import PAST_BITS, Vitals, VitalsReader, kernel_text, throttled_bits, throttled_words
 
 HOT_C = 75.0
 """A Raspberry Pi slows down from 80 °C on."""
@@ -41,11 +41,11 @@ def _governor(vitals: Vitals) -> Check | None:
 
 
 def _kernel(root: Path) -> Check | None:
-    version = _text(root / "proc/version")
+    version = kernel_text(root / "proc/version")
     if version is None:
         return None
     name = " ".join(version.split()[:3])
-    if _text(root / "sys/kernel/realtime") == "1" or "PREEMPT_RT" in version:
+    if kernel_text(root / "sys/kernel/realtime") == "1" or "PREEMPT_RT" in version:
         return Check("kernel", OK, f"{name}, PREEMPT_RT")
     return Check("kernel", NOTE, f"{name}, not PREEMPT_RT: small blocks may come late",
                  "where small blocks are lost: sudo apt install linux-image-rt-$(dpkg --print-architecture)")
@@ -66,7 +66,7 @@ def _power(vitals: Vitals, root: Path) -> Check | None:
         bits = _vcgencmd() if root == Path("/") else None
         if bits is None:
             return None
-        now, before = throttled_words(bits) or (), throttled_words(bits >> 16) or ()
+        now, before = throttled_words(bits) or (), throttled_words(bits >> PAST_BITS) or ()
     if now:
         return Check("power", WARNING, f"now: {', '.join(now)}", _power_fix(now))
     if before:
@@ -85,13 +85,13 @@ def _vcgencmd() -> int | None:
         return None
     try:
         said = subprocess.run([program, "get_throttled"], capture_output=True, text=True, timeout=5, check=True).stdout
-        return int(said.strip().removeprefix("throttled="), 16)
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
+    return throttled_bits(said)
 
 
 def _usb(root: Path, cards: list[str]) -> Check | None:
-    seconds = _text(root / "sys/module/usbcore/parameters/autosuspend")
+    seconds = kernel_text(root / "sys/module/usbcore/parameters/autosuspend")
     if seconds is None:
         return None
     if seconds.startswith("-"):
@@ -111,12 +111,5 @@ def _kernel_cards(cards: list[str]) -> Check | None:
 
 def _sound_cards(root: Path) -> list[str]:
     """Of /proc/asound/cards, the lines that name one: ``driver - name``."""
-    lines = (_text(root / "proc/asound/cards") or "").splitlines()
+    lines = (kernel_text(root / "proc/asound/cards") or "").splitlines()
     return [line.partition("]: ")[2].strip() for line in lines if "]: " in line]
-
-
-def _text(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").strip() or None
-    except OSError:
-        return None
