@@ -10,6 +10,12 @@ from dataclasses import dataclass
 
 from neuralpedal.device.pedal_file import RealtimeSettings
 
+JOIN_AUDIO = "sudo usermod -aG audio $USER, then log in anew"
+_LIMITS = "sudo tee -a /etc/security/limits.d/95-neuralpedal.conf"
+ALLOW_PRIORITY = f"echo '@audio - rtprio 95' | {_LIMITS} && {JOIN_AUDIO}"
+ALLOW_LOCKING = f"echo '@audio - memlock unlimited' | {_LIMITS} && {JOIN_AUDIO}"
+"""What puts a user into the group of sound cards, and what grants that group priority and locked memory."""
+
 _LOCK_ALL = 3
 """MCL_CURRENT and MCL_FUTURE: what is there, and what will be."""
 
@@ -35,9 +41,7 @@ def lock_memory(settings: RealtimeSettings) -> list[Outcome]:
     reason = _refusal(_mlockall)
     if reason is None:
         return [Outcome("memory locked", True)]
-    return [Outcome(f"memory not locked ({reason})", False,
-                    "allow it: echo '@audio - memlock unlimited' | sudo tee -a "
-                    "/etc/security/limits.d/95-neuralpedal.conf && sudo usermod -aG audio $USER, then log in anew")]
+    return [Outcome(f"memory not locked ({reason})", False, f"allow it: {ALLOW_LOCKING}")]
 
 
 def raise_thread(settings: RealtimeSettings, thread: int) -> list[Outcome]:
@@ -64,9 +68,7 @@ def _raise_priority(priority: int, thread: int) -> Outcome:
     reason = _refusal(lambda: os.sched_setscheduler(thread, os.SCHED_FIFO, os.sched_param(priority)))
     if reason is None:
         return Outcome(f"audio thread has real-time priority {priority}", True)
-    return Outcome(f"no real-time priority {priority} ({reason})", False,
-                   "allow it: echo '@audio - rtprio 95' | sudo tee -a /etc/security/limits.d/95-neuralpedal.conf && "
-                   "sudo usermod -aG audio $USER, then log in anew")
+    return Outcome(f"no real-time priority {priority} ({reason})", False, f"allow it: {ALLOW_PRIORITY}")
 
 
 def _refusal(call: Callable[[], object]) -> str | None:

@@ -7,13 +7,11 @@ import resource
 from dataclasses import dataclass
 
 from neuralpedal.cli.checkup.check import OK, WARNING, Check
+from neuralpedal.device.realtime import ALLOW_LOCKING, ALLOW_PRIORITY, JOIN_AUDIO
 
 ENOUGH_PRIORITY = 60
 ENOUGH_LOCKED_BYTES = 512 << 20
 """More than the runner with a model and its libraries ever needs."""
-
-_LIMITS = "/etc/security/limits.d/95-neuralpedal.conf"
-_ANEW = "sudo usermod -aG audio $USER, then log in anew"
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ def _priority(account: Account) -> Check:
         return Check("realtime_priority", OK, f"up to {99 if account.is_root else account.priority_limit}")
     found = account.priority_limit or "none"
     return Check("realtime_priority", WARNING, f"{account.name} may have {found} (ulimit -r), "
-                 f"wanted {ENOUGH_PRIORITY}", f"echo '@audio - rtprio 95' | sudo tee -a {_LIMITS} && {_ANEW}")
+                 f"wanted {ENOUGH_PRIORITY}", ALLOW_PRIORITY)
 
 
 def _memory(account: Account) -> Check:
@@ -69,10 +67,10 @@ def _memory(account: Account) -> Check:
     if account.locked_bytes_limit >= ENOUGH_LOCKED_BYTES:
         return Check("locked_memory", OK, f"{megabytes} MB")
     return Check("locked_memory", WARNING, f"{account.name} may lock {megabytes} MB (ulimit -l): pages may be missing "
-                 "when a block comes", f"echo '@audio - memlock unlimited' | sudo tee -a {_LIMITS} && {_ANEW}")
+                 "when a block comes", ALLOW_LOCKING)
 
 
 def _group(account: Account) -> Check:
     if account.is_root or "audio" in account.groups:
         return Check("audio_group", OK, f"{account.name} may use sound cards")
-    return Check("audio_group", WARNING, f"{account.name} is not in the group audio: cards may be refused", _ANEW)
+    return Check("audio_group", WARNING, f"{account.name} is not in the group audio: cards may be refused", JOIN_AUDIO)

@@ -193,7 +193,6 @@ class ToneStack(Stage):
         return {length: block_matrix(analog, length, self._rate_hz, gain) for length in self._lengths}
 
 
-
 class _Player:
     """One setting of the network, and where its capacitors are."""
 
