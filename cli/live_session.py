@@ -132,9 +132,6 @@ class LiveSession:
 
     def _tell(self, seconds: float, now: float) -> None:
         meter, guard = self._pedal.meter, self._pedal.guard
-        levels = meter.read(self._levels.blocks)
-        if levels.new_blocks:
-            self._levels = levels
         if now - self._row_s >= _ROW_S:
             self._row_s, self._second = now, meter.read(self._second.blocks)
             self._health.look(seconds)
@@ -148,6 +145,9 @@ class LiveSession:
             why = "failed" if guard.failed else f"was late {guard.limit} times in a row"
             warn(f"{seconds:.1f} s: the engine {why}; the clean guitar plays until it works again")
         if self.view:
+            levels = meter.read(self._levels.blocks)
+            if levels.new_blocks:
+                self._levels = levels
             self.view.show(seconds, self._levels, self._second, "{preset}: {state}".format(**self._state()),
                            [*self._health.rows(), *self._controls()])
 

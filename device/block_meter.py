@@ -131,6 +131,8 @@ class BlockMeter:
     def read_xruns(self, since: int = 0) -> list[Xrun]:
         """What is known of the xruns since ``since`` had been counted; of the last 64 at most. Not real-time safe."""
         count, size = self.xruns, len(self._gaps_ns)
+        if count <= since:
+            return []
         usual_ns = float(np.percentile(self._gaps_ns[: max(1, min(self.blocks, size))], _USUAL_PERCENTILE))
         found = []
         for event in range(max(since, count - _XRUN_ROWS), count):

@@ -142,6 +142,9 @@ class Pedalboard:
         """What a power cut must not lose: preset, bypass, and parameters that are not saved. JSON-able."""
         turned = {}
         for saved, now in zip(self._saved, self.presets, strict=True):
+            if now is saved:
+                # Most of them, each time: settings are never changed, but replaced by others.
+                continue
             values = {name: parameter.of(now) for name, parameter in PARAMETERS.items()
                       if parameter.is_in(now) and parameter.of(now) != parameter.of(saved)}
             if values:

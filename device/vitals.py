@@ -43,19 +43,20 @@ class Vitals:
 
 
 class VitalsReader:
-    """Reads the files under ``root``."""
+    """Reads the files that there are under ``root`` when it is made: to look for them once a second would cost more."""
 
     def __init__(self, root: Path = Path("/")) -> None:
-        self._root = root
+        self._zones, self._firmware = list(root.glob(_THERMAL_FILES)), list(root.glob(_THROTTLED_FILES))
+        cores = (root / _CLOCK_FOLDER.format(core) for core in range(64))
+        self._cores = [folder for folder in cores if folder.is_dir()]
 
     def read(self) -> Vitals:
         """Look. Some milliseconds on a Pi; no error."""
-        zones = [value for path in self._root.glob(_THERMAL_FILES) if (value := _number(path)) is not None]
-        cores = [self._root / _CLOCK_FOLDER.format(core) for core in range(64)]
-        cores = [folder for folder in cores if folder.is_dir()]
+        cores = self._cores
+        zones = [value for path in self._zones if (value := _number(path)) is not None]
         now, most = ([khz for folder in cores if (khz := _number(folder / name)) is not None]
                      for name in ("scaling_cur_freq", "scaling_max_freq"))
-        words = map(kernel_text, self._root.glob(_THROTTLED_FILES))
+        words = map(kernel_text, self._firmware)
         bits = next((bits for word in words if (bits := throttled_bits(word)) is not None), None)
         return Vitals(
             max(zones) / 1e3 if zones else None, max(now) / 1e3 if now else None, max(most) / 1e3 if most else None,
