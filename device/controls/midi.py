@@ -1,12 +1,11 @@
 """A MIDI controller: program changes choose presets, controllers set parameters or switch, on any channel or on one."""
 
-import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from neuralpedal.contract.errors import ControlError
 from neuralpedal.device.action import Action
+from neuralpedal.device.controls.library import library
 from neuralpedal.device.controls.midi_port import MidiPort
 from neuralpedal.device.controls.press import PRESS, RELEASE
 from neuralpedal.device.controls.source import Deliver
@@ -52,7 +51,7 @@ class Midi:
         self.name = f"midi {part}" if part else "midi"
         self._mappings, self._deliver, self._tell = list(mappings), deliver, tell
         self._down: dict[tuple[int, int], bool] = {}
-        self._parse = _parser()
+        self._parse: Callable[[list[int]], Any] = library("mido", "mido", "MIDI", "midi", "midi").Message.from_bytes
         self._port = MidiPort(part)
         self._looked_s: float | None = None
 
@@ -124,12 +123,3 @@ def _of_controller(mapping: MidiMapping, value: int, was_down: bool, is_down: bo
         return Action("set", mapping.switch, float(is_down))
     edges = {(False, True): PRESS, (True, False): RELEASE}
     return {PRESS: mapping.press, RELEASE: mapping.release}.get(edges.get((was_down, is_down), ""))
-
-
-def _parser() -> Callable[[list[int]], Any]:
-    try:
-        parse: Callable[[list[int]], Any] = importlib.import_module("mido").Message.from_bytes
-    except ImportError as error:
-        raise ControlError("controls want MIDI, but mido is not installed; pip install 'neuralpedal[midi]', or take "
-                           "midi out of pedal.yaml") from error
-    return parse

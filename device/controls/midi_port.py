@@ -5,12 +5,12 @@ controller cannot get in the way of the audio thread. One client is kept for goo
 every look would come and go in the graph of a JACK server.
 """
 
-import importlib
 import os
 from collections.abc import Iterator
 from typing import Any
 
 from neuralpedal.contract.errors import ControlError
+from neuralpedal.device.controls.library import library, reason_of
 
 _QUEUE = 1024
 _NOT_CONTROLLERS = ("midi through", "rtmidi")
@@ -32,12 +32,12 @@ class MidiPort:
 
     def __init__(self, part: str = "") -> None:
         self._part, self.connected = part.casefold(), ""
-        self._rtmidi = _library()
+        self._rtmidi = library("rtmidi", "python-rtmidi", "MIDI", "midi", "midi")
         try:
             # RTMIDI_API, as in python-rtmidi's own programs: LINUX_ALSA (what else is tried first) or UNIX_JACK.
             self._input = self._rtmidi.MidiIn(_api(self._rtmidi), name=_OWN_NAME, queue_size_limit=_QUEUE)
         except self._failures() as error:
-            raise ControlError(f"midi: no MIDI on this machine ({_reason(error)}); `modprobe snd-seq`, or set "
+            raise ControlError(f"midi: no MIDI on this machine ({reason_of(error)}); `modprobe snd-seq`, or set "
                                "RTMIDI_API=UNIX_JACK for a JACK server") from error
 
     def look(self) -> bool:
@@ -57,7 +57,7 @@ class MidiPort:
                     return True
             return False
         except self._failures() as error:
-            raise ControlError(f"midi: the system refuses ({_reason(error)}); it is tried again") from error
+            raise ControlError(f"midi: the system refuses ({reason_of(error)}); it is tried again") from error
 
     def messages(self) -> Iterator[list[int]]:
         """The bytes of each message that came since the last time. Raises ControlError."""
@@ -65,7 +65,7 @@ class MidiPort:
             try:
                 found = self._input.get_message()
             except self._failures() as error:
-                raise ControlError(f"midi: the system refuses ({_reason(error)}); it is tried again") from error
+                raise ControlError(f"midi: the system refuses ({reason_of(error)}); it is tried again") from error
             if found is None:
                 return
             yield found[0]
@@ -82,14 +82,6 @@ class MidiPort:
         return (self._rtmidi.RtMidiError, OSError, SystemError, ValueError, RuntimeError, TypeError)
 
 
-def _library() -> Any:
-    try:
-        return importlib.import_module("rtmidi")
-    except ImportError as error:
-        raise ControlError("controls want MIDI, but python-rtmidi is not installed; pip install 'neuralpedal[midi]', "
-                           "or take midi out of pedal.yaml") from error
-
-
 def _api(rtmidi: Any) -> int:
     name = os.environ.get("RTMIDI_API", "").upper()
     if not name:
@@ -99,7 +91,3 @@ def _api(rtmidi: Any) -> int:
     if not isinstance(found, int):
         raise ControlError(f"RTMIDI_API={name}: wanted LINUX_ALSA or UNIX_JACK")
     return found
-
-
-def _reason(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

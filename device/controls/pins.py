@@ -4,22 +4,18 @@ gpiozero takes its pins from lgpio, RPi.GPIO or pigpio, or from nowhere: ``GPIOZ
 that do not exist.
 """
 
-import importlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from neuralpedal.contract.errors import ControlError
+from neuralpedal.device.controls.library import library, reason_of
 
 
 def gpiozero() -> Any:
     """The library. Raises ControlError."""
-    try:
-        return importlib.import_module("gpiozero")
-    except ImportError as error:
-        raise ControlError("controls want pins, but gpiozero is not installed; pip install 'neuralpedal[gpio]', or "
-                           "take footswitch, led, encoder and knob out of pedal.yaml") from error
+    return library("gpiozero", "gpiozero", "pins", "gpio", "footswitch, led, encoder and knob")
 
 
 @contextmanager
@@ -28,10 +24,9 @@ def pin_errors(name: str) -> Iterator[None]:
     try:
         yield
     except _failures() as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ControlError(f"{name}: {reason}; check the pin's number (BCM, as in docs/controls.md), that nothing "
-                           "else has it, and that this is a Raspberry Pi (GPIOZERO_PIN_FACTORY=mock does without)"
-                           ) from error
+        raise ControlError(f"{name}: {reason_of(error)}; check the pin's number (BCM, as in docs/controls.md), that "
+                           "nothing else has it, and that this is a Raspberry Pi (GPIOZERO_PIN_FACTORY=mock does "
+                           "without)") from error
 
 
 def _failures() -> tuple[type[BaseException], ...]:
