@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from neuralpedal.contract.errors import LinkError
-from neuralpedal.device.action import Action, parse_action
-from neuralpedal.device.controls.control_settings import ControlSettings, actions_of
+from neuralpedal.device.action import Action
+from neuralpedal.device.controls.control_settings import ControlSettings, parsed_actions_of
 from neuralpedal.device.controls.control_table import all_limits, range_of
 from neuralpedal.device.controls.led import is_lit
 from neuralpedal.device.controls.press import HOLD, Press
@@ -33,7 +33,7 @@ class _Switch:
     """A footswitch of the board with what it does."""
 
     def __init__(self, row: ControlSettings) -> None:
-        self.actions = {event: parse_action(text) for event, text in actions_of(row)}
+        self.actions = parsed_actions_of(row)
         self.press = Press(1e-3 * row.debounce_ms, 1e-3 * row.hold_ms if HOLD in self.actions else None)
 
 

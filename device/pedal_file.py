@@ -8,14 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from neuralpedal.device.card_preset import card_presets
 from neuralpedal.device.controls.control_settings import ControlSettings
-from neuralpedal.device.yaml_document import YamlDocument
-
-STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
-"""No key that nobody knows, no text where a number is wanted: a typing error must not pass in silence."""
+from neuralpedal.device.yaml_document import STRICT, YamlDocument
 
 _NOT_NAMES = ("next", "previous")
 

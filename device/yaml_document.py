@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from neuralpedal.contract.errors import SpecError
+
+STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
+"""No key that nobody knows, no text where a number is wanted: a typing error must not pass in silence."""
 
 Location = tuple[str | int, ...]
 """Keys and list places (from 0) from the top of the file down."""

@@ -8,7 +8,7 @@ from typing import Any
 from neuralpedal.device.action import Action, parse_action
 from neuralpedal.device.controls.control_loop import ControlLoop
 from neuralpedal.device.controls.control_server import ControlServer
-from neuralpedal.device.controls.control_settings import ControlSettings, actions_of
+from neuralpedal.device.controls.control_settings import ControlSettings, parsed_actions_of
 from neuralpedal.device.controls.control_table import Limits, range_of
 from neuralpedal.device.controls.encoder import Encoder
 from neuralpedal.device.controls.footswitch import Footswitch
@@ -95,9 +95,8 @@ class ControlPanel:
                 "last_action": loop.last}
 
     def _add_switch(self, name: str, pin: int, row: ControlSettings) -> None:
-        actions = {event: parse_action(text) for event, text in actions_of(row)}
-        self.loop.add(Footswitch(name, pin, actions, self.loop.deliver, self.loop.wake, 1e-3 * row.debounce_ms,
-                             1e-3 * row.hold_ms))
+        self.loop.add(Footswitch(name, pin, parsed_actions_of(row), self.loop.deliver, self.loop.wake,
+                                 1e-3 * row.debounce_ms, 1e-3 * row.hold_ms))
 
     def _add_encoder(self, row: ControlSettings) -> None:
         assert row.encoder is not None and row.turn is not None, "a checked row"
@@ -110,7 +109,7 @@ class ControlPanel:
     def _mapping(self, row: ControlSettings) -> MidiMapping:
         assert row.midi is not None, "a row about MIDI"
         program = row.midi.program if isinstance(row.midi.program, int) else None
-        actions = {event: parse_action(text) for event, text in actions_of(row)}
+        actions = parsed_actions_of(row)
         values = range_of(row, self._limits) if row.set is not None else None
         return MidiMapping(program, row.midi.cc, row.midi.channel, actions.get("press"), actions.get("release"),
                            row.switch, row.set, values)

@@ -2,12 +2,12 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
-from neuralpedal.device.action import parse_action
+from neuralpedal.device.action import Action, parse_action
 from neuralpedal.device.controls.value_range import ValueRange
+from neuralpedal.device.yaml_document import STRICT
 
-_STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
 _HIGHEST_PIN = 27
 _BOARD_PARTS = {"switch": ("press", "hold", "release", "hold_ms", "debounce_ms"), "knob": ("set", "range", "taper"),
                 "light": (), "text": ()}
@@ -37,7 +37,7 @@ def _milliseconds(low: float, high: float, default: float) -> Any:
 class KnobSettings(BaseModel):
     """Where a knob is connected: input ``mcp3008`` 0 to 7 of the converter that chip select ``select`` chooses."""
 
-    model_config = _STRICT
+    model_config = STRICT
 
     mcp3008: int = Field(ge=0, le=7, description="the converter's input, 0 to 7")
     select: int = Field(default=8, ge=0, le=_HIGHEST_PIN, description="the pin of its chip select (BCM), 8 or 7")
@@ -46,7 +46,7 @@ class KnobSettings(BaseModel):
 class MidiSettings(BaseModel):
     """Which messages: of one program or of any, or of one controller."""
 
-    model_config = _STRICT
+    model_config = STRICT
 
     program: int | Literal["any"] | None = Field(default=None, description="a program from 0 to 127, or any")
     cc: int | None = Field(default=None, ge=0, le=127, description="the number of a controller, 0 to 127")
@@ -65,7 +65,7 @@ class MidiSettings(BaseModel):
 class BoardSettings(BaseModel):
     """A part of a board on a serial line (docs/link-protocol.md): a switch, a knob, a light, or a line of text."""
 
-    model_config = _STRICT
+    model_config = STRICT
 
     port: str = Field(min_length=1, max_length=200, description="the board's port, such as /dev/ttyACM0")
     switch: int | None = Field(default=None, ge=0, le=7, description="a footswitch, 0 to 7")
@@ -95,7 +95,7 @@ class ControlSettings(BaseModel):
         step: what one detent adds. range: the values at both ends of a knob; None: all that the parameter can have.
     """
 
-    model_config = _STRICT
+    model_config = STRICT
 
     footswitch: int | None = Field(default=None, ge=0, le=_HIGHEST_PIN, description="a pin from 0 to 27 (BCM)")
     led: int | None = Field(default=None, ge=0, le=_HIGHEST_PIN, description="a pin from 0 to 27 (BCM)")
@@ -198,3 +198,6 @@ def actions_of(row: ControlSettings) -> list[tuple[str, str]]:
     return [(name, text) for name in ("press", "hold", "release") if (text := getattr(row, name)) is not None]
 
 
+def parsed_actions_of(row: ControlSettings) -> dict[str, Action]:
+    """As :func:`actions_of`, read."""
+    return {name: parse_action(text) for name, text in actions_of(row)}
