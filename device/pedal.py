@@ -15,7 +15,7 @@ from neuralpedal.contract.gain import linear_gain
 from neuralpedal.device.block_meter import BlockMeter
 from neuralpedal.device.engine import Block, Engine
 from neuralpedal.device.overload_guard import ENGINE_FAILURES, OverloadGuard
-from neuralpedal.device.ramp import FADE_S, Ramp
+from neuralpedal.device.ramp import FADE_S, Ramp, mix
 
 _ESCAPE_S = 0.005
 """How long an engine that is late is still heard: each block of it is a gap in the sound."""
@@ -148,8 +148,8 @@ class Pedal:
         """Gains, engine and bypass; whether the engine played."""
         trusted = self.guard.trusted
         self._mix.aim(1.0 if trusted and not self.bypassed else 0.0, self._fade if trusted else self._escape)
-        mix = self._mix.advance()
-        played = trusted or mix is not None
+        factors = self._mix.advance()
+        played = trusted or factors is not None
         if played:
             played = self._play_engine(self._drive(dry), wet)
         elif self._incoming is not None:
@@ -159,10 +159,8 @@ class Pedal:
         self._engine_rests = not played and not trusted
         self._output_ramp.aim(self._output_factor, self._fade)
         self._output_ramp.scale(wet)
-        if mix is not None:
-            np.subtract(wet, dry, out=wet)
-            np.multiply(wet, mix, out=wet)
-            np.add(wet, dry, out=wet)
+        if factors is not None:
+            mix(dry, wet, factors, out=wet)
         elif self._mix.value == 0.0:
             wet[...] = dry
         return played

@@ -91,7 +91,15 @@ class Ramp:
         self.aim(1.0, samples)
         factors = self.advance()
         if factors is not None:
-            np.subtract(other, block, out=other)
-            np.multiply(other, factors, out=other)
-            np.add(block, other, out=block)
+            mix(block, other, factors, out=block)
         return self.value == 1.0
+
+
+def mix(block: NDArray[np.float32], other: NDArray[np.float32], factors: Factors, out: NDArray[np.float32]) -> None:
+    """Sample by sample from ``block`` (factor 0) to ``other`` (1), in ``out``, which may be either of them.
+
+    ``other`` is used up. Real-time safe.
+    """
+    np.subtract(other, block, out=other)
+    np.multiply(other, factors, out=other)
+    np.add(block, other, out=out)

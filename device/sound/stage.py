@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from neuralpedal.device.engine import Block
-from neuralpedal.device.ramp import Ramp
+from neuralpedal.device.ramp import Ramp, mix
 
 
 class Stage(ABC):
@@ -64,9 +64,7 @@ class Insert:
             self.stage.process(block, block)
             return
         self.stage.process(block, self._wet)
-        np.subtract(self._wet, block, out=self._wet)
-        np.multiply(self._wet, factors, out=self._wet)
-        np.add(block, self._wet, out=block)
+        mix(block, self._wet, factors, out=block)
 
     def reset(self) -> None:
         """Forget what was played, and stand where the switch stands. Not while it plays."""
