@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jack_rig import JackServer, need_audio
+from jack_rig import JackServer, running_server
 from neuralpedal.contract.audio import write_recording
 from signals import RATE_HZ, plucks, soft_clip
 
@@ -78,12 +78,5 @@ def c_compiler() -> None:
 @pytest.fixture
 def jack_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[JackServer]:
     """A running JACK server with a dummy sound card, which this process and its children find."""
-    need_audio()
-    server = JackServer(tmp_path)
-    try:
-        server.start()
-        monkeypatch.setenv("JACK_DEFAULT_SERVER", server.name)
-        monkeypatch.setenv("JACK_NO_START_SERVER", "1")
+    with running_server(tmp_path, monkeypatch) as server:
         yield server
-    finally:
-        server.stop()

@@ -125,6 +125,20 @@ def _forget_dead_servers() -> None:
                                env={**os.environ, "JACK_NO_AUDIO_RESERVATION": "1"})
 
 
+@contextmanager
+def running_server(folder: Path, monkeypatch: pytest.MonkeyPatch, **options: int) -> Iterator[JackServer]:
+    """A server with ``options`` that this process and its children find."""
+    need_audio()
+    server = JackServer(folder, **options)
+    try:
+        server.start()
+        for name in ("JACK_DEFAULT_SERVER", "JACK_NO_START_SERVER"):
+            monkeypatch.setenv(name, server.environment[name])
+        yield server
+    finally:
+        server.stop()
+
+
 class _Pace:
     """Whether JACK calls a client for every block that it counts.
 

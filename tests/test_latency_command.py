@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from jack_rig import JackServer, connect_loop, need_audio
+from jack_rig import connect_loop, running_server
 from loop_card import Cable, LoopCard, plug_in
 from neuralpedal.cli.card_recorder import open_card
 from neuralpedal.device.round_trip import RoundTripProbe
@@ -66,35 +66,24 @@ def test_a_cable_may_be_plugged_in_while_it_waits(cli, monkeypatch):
 
 @pytest.mark.parametrize(("period", "block"), [(64, 64), (64, 16), (128, 256), (256, 64), (1024, 1024)])
 def test_through_jack_it_is_a_period_and_a_block_exactly(tmp_path, monkeypatch, period, block):
-    need_audio()
-    server = JackServer(tmp_path, period=period)
-    try:
-        server.start()
-        monkeypatch.setenv("JACK_DEFAULT_SERVER", server.name)
-        with open_card(None, 1, block, None) as recorder, connect_loop(server) as loop:
-            probe = RoundTripProbe(recorder.form.sample_rate_hz)
-            with loop.freewheel():
-                trips = [probe.read(recorder.record(probe.track).record) for _ in range(2)]
-    finally:
-        server.stop()
+    with (running_server(tmp_path, monkeypatch, period=period) as server,
+          open_card(None, 1, block, None) as recorder, connect_loop(server) as loop):
+        probe = RoundTripProbe(recorder.form.sample_rate_hz)
+        with loop.freewheel():
+            trips = [probe.read(recorder.record(probe.track).record) for _ in range(2)]
     for trip in trips:
         assert trip.samples == pytest.approx(period + block, abs=1e-3)
         assert trip.gain_db == pytest.approx(0.0, abs=0.01) and not trip.inverted
 
 
-def test_the_command_measures_a_jack_loop_that_is_connected_while_it_waits(tmp_path):
-    need_audio()
-    server = JackServer(tmp_path, period=1024)
-    try:
-        server.start()
+def test_the_command_measures_a_jack_loop_that_is_connected_while_it_waits(tmp_path, monkeypatch):
+    with running_server(tmp_path, monkeypatch, period=1024) as server:
         command = [sys.executable, "-m", "neuralpedal.cli.main", "latency", "--json", "--block", "1024", "--rounds",
                    "2", "--wait", "60"]
         process = subprocess.Popen(command, env=server.environment, text=True, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE)
         with connect_loop(server):
             out, err = process.communicate(timeout=120)
-    finally:
-        server.stop()
     assert process.returncode == 0, err
     found = json.loads(out)
     assert found["latency_samples"] == pytest.approx(2048.0, abs=1e-3)

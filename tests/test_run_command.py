@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jack_rig import JackServer, need_audio, playing, rendered_after_silence, wait_until
+from jack_rig import JackServer, playing, rendered_after_silence, running_server, wait_until
 from neuralpedal.cli.tflite_player import open_tflite
 from signals import RATE_HZ, plucks
 
@@ -219,14 +219,8 @@ def test_the_cards_are_listed_as_a_table_and_as_json(jack_server: JackServer, cl
 
 
 def test_a_card_of_another_rate_is_refused_with_advice(tmp_path, monkeypatch, cli):
-    need_audio()
-    server = JackServer(tmp_path, rate_hz=44_100)
-    try:
-        server.start()
-        monkeypatch.setenv("JACK_DEFAULT_SERVER", server.name)
+    with running_server(tmp_path, monkeypatch, rate_hz=44_100):
         code, out, err = cli("run", MODEL, "--engine", "litert")
-    finally:
-        server.stop()
     assert (code, out) == (1, "")
     assert "refuses 48000 Hz" in err and "runs at 44100 Hz, the model at 48000 Hz" in err and "-r 48000" in err
 

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from firmware_pedals import need
-from jack_rig import JackServer, need_audio, playing, wait_until
+from jack_rig import JackServer, playing, running_server, wait_until
 from neuralpedal.cli.tflite_player import open_tflite
 from neuralpedal.device.stream import stream
 from neuralpedal.firmware_bridge.link.emulated_board import build_firmware, start_emulator
@@ -62,15 +62,8 @@ controls:
 @pytest.fixture
 def jack_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[JackServer]:
     """With long periods: between riffs time runs, and on a busy machine short ones would be a storm of xruns."""
-    need_audio()
-    server = JackServer(tmp_path, period=BLOCK)
-    try:
-        server.start()
-        monkeypatch.setenv("JACK_DEFAULT_SERVER", server.name)
-        monkeypatch.setenv("JACK_NO_START_SERVER", "1")
+    with running_server(tmp_path, monkeypatch, period=BLOCK) as server:
         yield server
-    finally:
-        server.stop()
 
 
 class Running:
