@@ -212,3 +212,11 @@ def test_where_it_is(monkeypatch, tmp_path):
     assert socket_path() == Path("/run/pedal.sock") and socket_path(tmp_path / "a") == tmp_path / "a"
     with pytest.raises(SpecError, match="wanted 107 at most"):
         socket_path(Path("/tmp") / ("x" * 200))
+
+
+def test_a_client_that_asks_and_does_not_read_is_shown_out_before_much_waits_for_it(rig):
+    rig.value = "x" * 60_000
+    client = rig.client()
+    client.sendall(b"status\n" * 64)
+    rig.tend(20)
+    assert not rig.server._clients

@@ -152,3 +152,14 @@ def test_an_unknown_system_is_refused(cable, monkeypatch):
     monkeypatch.setenv("RTMIDI_API", "WINDOWS_MM")
     with pytest.raises(ControlError, match="wanted LINUX_ALSA or UNIX_JACK"):
         Rig(cable, MidiMapping())
+
+
+def test_a_switch_that_was_held_when_the_port_went_is_pressed_anew_when_it_is_back(cable):
+    rig = Rig(cable, MidiMapping(controller=64, press=Action("bypass", "on"), release=Action("bypass", "off")))
+    rig.tend()
+    assert rig.send(0xB0, 64, 127) == ["midi cc 64: bypass on"]
+    names, cable.names = cable.names, []
+    rig.tend(1.1)
+    cable.names = names
+    rig.tend(1.1)
+    assert rig.send(0xB0, 64, 127) == ["midi cc 64: bypass on"]
