@@ -17,7 +17,7 @@ from neuralpedal.contract.audio import file_digest
 from neuralpedal.contract.errors import ModelFileError, PedalError, SpecError
 from neuralpedal.contract.run_folder import RunFolder
 from neuralpedal.convert.conversion import REPORT_NAME, convert
-from neuralpedal.convert.schemes import schemes_for
+from neuralpedal.convert.schemes import check_schemes, schemes_for
 from neuralpedal.convert.source import read_source
 from neuralpedal.train.importing.capture import ImportOptions
 from neuralpedal.train.importing.formats import SAVED_MODEL, SUFFIXES
@@ -152,7 +152,8 @@ def _is_imported(path: Path) -> bool:
 
 
 def _convert(path: Path, conversion: Conversion, told: Told) -> Row:
-    source = read_source(path, conversion.dry, None, built_in_guitar)
+    source = read_source(path, conversion.dry, None, built_in_guitar,
+                         lambda spec: check_schemes(conversion.schemes or (), spec))
     schemes = conversion.schemes or schemes_for(source.weights.spec)
     out = path / PEDALS
     report = _converted(out, schemes, source.provenance)

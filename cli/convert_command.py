@@ -68,12 +68,20 @@ def command(run: Path, out: Path, schemes: str | None, rounding: str, dry: Path 
     from neuralpedal.cli.weight_rounder import WeightRounder
     from neuralpedal.convert.conversion import convert
     from neuralpedal.convert.degradation import check_degradation, check_named, parse_limits
-    from neuralpedal.convert.schemes import parse_schemes, schemes_for
+    from neuralpedal.convert.schemes import check_schemes, parse_schemes, schemes_for
     from neuralpedal.convert.source import read_source
+    from neuralpedal.convert.tuning import check_tunable
 
     names = None if schemes is None else parse_schemes(schemes)
     limits = {} if max_degradation is None else parse_limits(max_degradation)
-    source = read_source(run, dry, wet, built_in_guitar)
+
+
+    def admit(spec: NetworkSpec | WaveNetSpec) -> None:
+        check_schemes(names or (), spec)
+        if finetune is not None:
+            check_tunable(spec)
+
+    source = read_source(run, dry, wet, built_in_guitar, admit)
     source = replace(source, rounding=choose_rounding(rounding, source.weights.spec))
     names = names or schemes_for(source.weights.spec)
     check_named(limits, max_degradation or "", names)

@@ -17,6 +17,8 @@ from neuralpedal.contract.manifest import LARGEST_GAIN_DB, LEVELS
 from neuralpedal.contract.metrics import esr
 from neuralpedal.contract.pair import RecordingPair, read_pair
 from neuralpedal.contract.run_folder import RunFolder
+from neuralpedal.contract.spec import NetworkSpec
+from neuralpedal.contract.wavenet import WaveNetSpec
 from neuralpedal.contract.weights import NetworkWeights
 from neuralpedal.convert.rounding_choice import better_rounded
 from neuralpedal.convert.signal_grids import SignalGrids
@@ -113,7 +115,8 @@ class ConversionSource:
 
 
 def read_source(path: Path, dry: Path | None = None, wet: Path | None = None,
-                guitar: Callable[[int], Signal] | None = None) -> ConversionSource:
+                guitar: Callable[[int], Signal] | None = None,
+               admit: Callable[[NetworkSpec | WaveNetSpec], None] = lambda spec: None) -> ConversionSource:
     """Open a run folder (or a bare ``.keras`` with ``dry``).
 
     Without ``dry`` the run's own recordings are read: training part to calibrate on, validation part to measure on.
@@ -123,6 +126,7 @@ def read_source(path: Path, dry: Path | None = None, wet: Path | None = None,
 
     Args:
         guitar: dry audio of some length at a sample rate in Hz.
+        admit: refuses a network, before any audio is read or played, by whatever it raises.
 
     Raises:
         ModelFileError: no model there. RecordingError: recordings missing, changed since training, unusable.
@@ -130,6 +134,7 @@ def read_source(path: Path, dry: Path | None = None, wet: Path | None = None,
     run = RunFolder(Path(path))
     bare = not run.path.is_dir()
     model = load_model(run.path if bare else run.model)
+    admit(model.spec)
     training = {} if bare else run.read_training()
     audio = _choose_audio(run, training, model.spec.sample_rate_hz, dry, wet, guitar)
     weights = model.network_weights()

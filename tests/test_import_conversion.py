@@ -21,6 +21,7 @@ from neuralpedal.train.importing.imported_run import import_file
 from signals import RATE_HZ, plucks
 
 Cli = Callable[..., tuple[int, str, str]]
+GOLDEN = Path(__file__).parent / "golden"
 FAST = ("--rounding", "nearest", "--seconds", "0.1")
 
 
@@ -99,6 +100,18 @@ def test_dry_audio_of_another_rate_is_refused(run: Path, tmp_path: Path) -> None
     write_recording(tmp_path / "dry.wav", plucks(2.0), 44100)
     with pytest.raises(RecordingError, match=r"dry.wav: 44100 Hz, but the model was trained at 48000 Hz"):
         read_source(run, tmp_path / "dry.wav")
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    (("--schemes", "w8a8"), "scheme w8a8: does not exist for wavenet "),
+    (("--finetune", "1"), "WaveNets are not fine-tuned yet"),
+])
+def test_what_a_network_does_not_have_is_refused_before_anything_is_said_of_audio(options: tuple[str, ...], said: str,
+                                                                                  tmp_path: Path, cli: Cli) -> None:
+    built_in_guitar.cache_clear()  # which speaks when it plays, once per rate
+    import_file(GOLDEN / "wavenet-4-a2.nam", tmp_path / "run", ImportOptions())
+    code, _, err = cli("convert", tmp_path / "run", "--out", tmp_path / "pedals", *options)
+    assert code == 2 and said in err and "calibrating" not in err and not (tmp_path / "pedals").exists()
 
 
 def test_a_bare_model_says_that_it_needs_audio(run: Path) -> None:
