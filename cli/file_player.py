@@ -36,7 +36,7 @@ class FilePlayer:
         self._block_size, self._seconds = block_size, seconds
 
     def wet(self, path: Path, dry: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Stream from zero state, in the arithmetic that the scheme stands for."""
+        """Stream from where the file begins, in the arithmetic that the scheme stands for."""
         if read_manifest(path).scheme not in EXACT_SCHEMES:
             return stream(open_engine(path, "litert", self._block_size), dry)
         # Such a file is written again once it is measured: what is compiled of it is of no further use.

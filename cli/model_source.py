@@ -30,7 +30,7 @@ class PlayableModel:
         self.description = f"{engine.description}, blocks of {engine.block_size}"
 
     def play(self, dry: Signal, report: Report) -> Signal:
-        """Stream ``dry`` (T,) from zero state; float32 (T,)."""
+        """Stream ``dry`` (T,) from where the model begins; float32 (T,)."""
         self.engine.reset()
         return stream(self.engine, dry, report)
 

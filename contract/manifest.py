@@ -91,7 +91,7 @@ class Manifest(BaseModel):
         """
         if not isinstance(self.network, NetworkSpec):
             raise ModelFileError(f"{self.name}: holds a {self.network.label}, and here only recurrent networks are "
-                                 "known yet (lstm, gru, rnn); play it with --engine litert")
+                                 "known yet (lstm, gru, rnn); play it with --engine native or litert")
         return self.network
 
     @property

@@ -37,7 +37,7 @@ class Player(Protocol):
     """Plays a written file."""
 
     def wet(self, path: Path, dry: Signal) -> Signal:
-        """Stream ``dry`` (T,) through the file in blocks, from zero state; float32 (T,)."""
+        """Stream ``dry`` (T,) through the file in blocks, from where it begins; float32 (T,)."""
 
     def times(self, path: Path) -> dict[str, Any]:
         """``us_per_block_p50``, ``us_per_block_p99``, ``real_time_factor``, ``block_size``… of the file, and

@@ -60,8 +60,8 @@ def unflatten(flat: NDArray[np.float64], like: NetworkWeights) -> NetworkWeights
 def excerpts(weights: NetworkWeights, audio: Array, vectors: int, seed: int) -> Iterator[Excerpt]:
     """Excerpts of ``audio`` (T,) at random places, together at least ``vectors`` windows or stretches of lanes.
 
-    A stream's stretches follow each other, lane by lane, after a warm-up from zero state. Audio that is too short is
-    repeated.
+    A stream's stretches follow each other, lane by lane, after a warm-up from where the network begins. Audio that is
+    too short is repeated.
     """
     rng = np.random.default_rng(seed)
     if weights.spec.frame_samples:

@@ -66,7 +66,7 @@ class ConversionSource:
     """Everything that conversion reads.
 
     Attributes:
-        float_model: plays (T,) float32 from zero state in float32.
+        float_model: plays (T,) float32 in float32, from where the network begins.
         calibration: (T,) float32 dry audio for activation ranges.
         calibration_wet: (T,) float32, the pedal's recording of it; None where there is none.
         take: what files are measured on; never part of ``calibration`` when the run says where validation begins.
