@@ -52,17 +52,20 @@ class Kernel:
 
     Attributes:
         int16_weights: which kind of vector kernel; None for integer schemes, which have one kind.
+        family: of the network.
     """
 
     machine: Machine
     scheme: str
     int16_weights: bool | None = None
+    family: str = "lstm"
 
     @property
     def name(self) -> str:
         """For tables: ``haswell w8, float weights``."""
         storage = "" if self.int16_weights is None else f", {'int16' if self.int16_weights else 'float'} weights"
-        return f"{self.machine.name} {self.scheme}{storage}"
+        family = "" if self.family == "lstm" else f" {self.family}"
+        return f"{self.machine.name}{family} {self.scheme}{storage}"
 
     def settings(self, file: TfliteFile) -> list[VectorKernel | None]:
         """Those of its kind that would race on such a machine. Never empty."""
@@ -114,6 +117,7 @@ CORTEX_A53, CORTEX_A72, CORTEX_A76 = (
 
 KERNELS = (
     Kernel(HASWELL, "w8", False), Kernel(HASWELL, "w8", True), Kernel(HASWELL, "w8a16"), Kernel(HASWELL, "w8a8"),
+    Kernel(HASWELL, "w8", False, "gru"), Kernel(HASWELL, "w8", True, "gru"),
     Kernel(CORTEX_A53, "w8", False), Kernel(CORTEX_A53, "w8", True),
     Kernel(CORTEX_A72, "w8", False), Kernel(CORTEX_A72, "w8", True), Kernel(CORTEX_A72, "w8a16"),
     Kernel(CORTEX_A76, "w8", False), Kernel(CORTEX_A76, "w8", True),
@@ -147,7 +151,8 @@ def instructions_per_sample(kernel: Kernel, num_layers: int, hidden_size: int) -
     """Of a seeded random network; the fewest of the kernel's settings. Raises FirmwareError."""
     with tempfile.TemporaryDirectory() as name:
         folder, machine = Path(name), kernel.machine
-        file = write_pedal(folder / "pedal.tflite", Wanted(kernel.scheme, hidden_size, num_layers, scale=0.3))
+        file = write_pedal(folder / "pedal.tflite", Wanted(kernel.scheme, hidden_size, num_layers, scale=0.3,
+                                                         family=kernel.family))
         few, many = machine.blocks
         found = []
         for setting in kernel.settings(file):
