@@ -151,3 +151,9 @@ def test_every_module_function_and_class_that_is_public_has_a_docstring() -> Non
 def _private_class_of(node: ast.AST, tree: ast.Module) -> bool:
     return any(isinstance(owner, ast.ClassDef) and owner.name.startswith("_") and node in ast.walk(owner)
                for owner in tree.body)
+
+
+def test_no_two_files_of_tests_and_benchmarks_have_one_name() -> None:
+    """Both folders are on pytest's path: of two, one would be imported for the other."""
+    assert not {path.name for path in (ROOT / "tests").glob("*.py")} & {path.name for path in
+                                                                       (ROOT / "benchmarks").glob("*.py")}

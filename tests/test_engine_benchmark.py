@@ -29,8 +29,7 @@ def test_every_engine_is_timed_and_plays_the_same_network(tmp_path: Path, c_comp
     assert (tmp_path / "engines.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_missed_target_and_another_network_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(BENCHMARKS)
+def test_a_missed_target_and_another_network_are_named() -> None:
     import engines
     from python_cost import PythonCost
 
@@ -46,9 +45,8 @@ def test_a_missed_target_and_another_network_are_named(monkeypatch: pytest.Monke
     assert "target 1 µs" in engines.missed([], [replace(cost, added_us=1.1)])[0]
 
 
-def test_an_onnx_graph_plays_what_the_reference_plays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_onnx_graph_plays_what_the_reference_plays() -> None:
     pytest.importorskip("onnxruntime", reason="compared with by `make bench`, which installs it")
-    monkeypatch.syspath_prepend(BENCHMARKS)
     from contenders import play
     from onnx_engine import OnnxEngine
 

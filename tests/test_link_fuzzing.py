@@ -1,14 +1,11 @@
 """The C side of the link under libFuzzer and sanitizers, for a moment; benchmarks/fuzz_link.py does it for longer."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
-from firmware_pedals import need
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import fuzz_link
+from firmware_pedals import need
 
 
 def test_nothing_that_a_fuzzer_finds_harms_the_board(tmp_path: Path) -> None:
