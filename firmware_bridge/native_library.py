@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from neuralpedal.contract import tflite_file
 from neuralpedal.contract.compiled_code import processor_identity
 from neuralpedal.contract.errors import FirmwareError, ModelFileError
 from neuralpedal.contract.native_library import (
@@ -25,6 +26,7 @@ from neuralpedal.contract.native_library import (
     write_description,
 )
 from neuralpedal.contract.tflite_file import TfliteFile, read_tflite
+from neuralpedal.firmware_bridge.audio_defines import INT16_STEPS
 from neuralpedal.firmware_bridge.code_generation import has_portable_kernel
 from neuralpedal.firmware_bridge.expected_audio import EXACT, ExpectedAudio
 from neuralpedal.firmware_bridge.golden import golden_dry
@@ -97,11 +99,10 @@ def _move(done: Path, folder: Path) -> None:
 
 def _build_digest(toolchain: Toolchain) -> str:
     """Of all that decides what the compiler makes, but for the model."""
-    package = Path(__file__).parent
-    deciding = [package / f"{name}.py" for name in ("c_sources", "code_generation", "kernel_race", "lane_layout",
-                                                    "unit_rows", "vector_kernel", "weight_layout")]
-    written = [*package.glob("*_code.py"), *deciding, *package.glob("runtime/*.[ch]")]
-    sources = [path.read_bytes() for path in sorted(written)]
+    # All of both rooms: tables, constants and settings are decided in many files, and a list of them would forget one.
+    package, contract = Path(__file__).parent, Path(tflite_file.__file__).parent
+    deciding = [*package.glob("*.py"), *contract.glob("*.py"), *package.glob("runtime/*.[ch]")]
+    sources = [path.read_bytes() for path in sorted(deciding)]
     identity = repr((toolchain.command, toolchain.tuning, toolchain.identity, processor_identity(), FLOAT_FLAGS,
                      EXACT_FLAGS, LARGEST_ESR, GOLDEN_SAMPLES))
     return hashlib.sha256(b"\0".join([*sources, identity.encode()])).hexdigest()[:16]
@@ -110,7 +111,7 @@ def _build_digest(toolchain: Toolchain) -> str:
 def _build(file: TfliteFile, place: Path, toolchain: Toolchain) -> None:
     """Compile every kernel that may be the fastest, and move the fastest that is right to ``place``/done."""
     expected = ExpectedAudio(file)
-    dry = (golden_dry(PROOF_SAMPLES, file.manifest().sample_rate_hz) / 32768).astype(np.float32)
+    dry = (golden_dry(PROOF_SAMPLES, file.manifest().sample_rate_hz) / INT16_STEPS).astype(np.float32)
     wanted = expected.play(dry)
     tried: list[Trial] = []
     refused: list[FirmwareError] = []
