@@ -70,13 +70,18 @@ def write_blob(model: Path, samples: Samples) -> ModelBlob:
     arithmetic = Arithmetic.W8A16 if manifest.scheme == W8A16 else Arithmetic.FLOAT
     make = _w8a16_parts if arithmetic == Arithmetic.W8A16 else _float_parts
     constants, *tables = make(file, samples)
-    digest = hashlib.sha256(model.read_bytes()).digest()[:DIGEST_BYTES]
+    digest = blob_digest(model)
     name = manifest.name.encode()[:NAME_BYTES].decode(errors="ignore")
     body = _IDENTITY.pack(spec.sample_rate_hz, spec.num_layers, int(spec.skip), spec.hidden_size, digest, name.encode())
     body += constants + b"".join(_aligned(table) for table in tables)
     crc = zlib.crc32(body)
     start = _START.pack(MAGIC, FORMAT, arithmetic, samples, _START.size + len(body), crc)
     return ModelBlob(start + body, arithmetic, crc, digest, name)
+
+
+def blob_digest(model: Path) -> bytes:
+    """By which a board says from which file its model was made."""
+    return hashlib.sha256(model.read_bytes()).digest()[:DIGEST_BYTES]
 
 
 def _aligned(table: bytes) -> bytes:

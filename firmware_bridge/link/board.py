@@ -194,12 +194,11 @@ class Board:
         return frame.payload if frame.message == request | Answer.ANSWER else None
 
     def _refusal(self, request: Request, fault: int, detail: int) -> RefusalError:
-        known = {one.value: sentence for one, sentence in _SENTENCES.items()}
-        sentence = known.get(fault, f"fault {fault}, which is unknown here; update neuralpedal")
+        sentence = _SENTENCES.get(fault, f"fault {fault}, which is unknown here; update neuralpedal")
         return RefusalError(f"{self._name}: {request.name.lower()} was refused: {sentence}", fault, detail)
 
 
-_SENTENCES = {
+_SENTENCES: dict[int, str] = {
     Fault.VERSION: "it speaks another version of the protocol; flash the firmware of this version of neuralpedal",
     Fault.MESSAGE: "its firmware does not know this; flash the firmware of this version of neuralpedal",
     Fault.SIZE: "a message of a wrong length; flash the firmware of this version of neuralpedal",

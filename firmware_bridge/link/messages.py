@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from neuralpedal.contract.errors import LinkError
 from neuralpedal.firmware_bridge.link.protocol import (
     DIGEST_BYTES,
+    FOOTSWITCHES,
     KNOBS,
     NAME_BYTES,
     SLOTS,
@@ -127,7 +128,7 @@ def read_event(number: int, payload: bytes) -> Event:
 def read_controls(payload: bytes) -> Controls:
     """Raises LinkError."""
     next_event, switches, *knobs = _unpack(_CONTROLS, payload, "controls")
-    return Controls(next_event, tuple(bool(switches >> index & 1) for index in range(8)), tuple(knobs))
+    return Controls(next_event, tuple(bool(switches >> index & 1) for index in range(FOOTSWITCHES)), tuple(knobs))
 
 
 def _slot(payload: bytes) -> Slot:

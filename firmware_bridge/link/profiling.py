@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from neuralpedal.firmware_bridge.audio_defines import INT16_STEPS
 from neuralpedal.firmware_bridge.golden import golden_dry
 from neuralpedal.firmware_bridge.link.board import Board
 from neuralpedal.firmware_bridge.link.protocol import Samples
@@ -51,7 +52,7 @@ def profile_board(board: Board, make_blob: Callable[[int], ModelBlob], hidden_si
                 upload(board, blob)
             board.reset()
             dry = golden_dry(size * blocks, sample_rate_hz)
-            samples = dry if board.info.samples == Samples.INT16 else (dry / 32768).astype(np.float32)
+            samples = dry if board.info.samples == Samples.INT16 else (dry / INT16_STEPS).astype(np.float32)
             median, largest = per_sample(board.info, stream_blocks(board, samples, size)[1])
             report((number + 1) / len(rounds))
             yield ProfileRow(blob.arithmetic.name.lower(), hidden, size, median, largest,

@@ -1,6 +1,5 @@
 """Proves a board: streams golden audio through it, compares every sample with the reference, and says what it took."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +15,8 @@ from neuralpedal.firmware_bridge.expected_audio import ExpectedAudio
 from neuralpedal.firmware_bridge.golden import golden_dry
 from neuralpedal.firmware_bridge.link.board import Board
 from neuralpedal.firmware_bridge.link.messages import BoardInfo
-from neuralpedal.firmware_bridge.link.protocol import DIGEST_BYTES, Counter, Samples
+from neuralpedal.firmware_bridge.link.protocol import Counter, Samples
+from neuralpedal.firmware_bridge.model_blob import blob_digest
 
 BLOCK_SAMPLES = 48
 """One millisecond at 48 kHz, as under the emulator."""
@@ -115,6 +115,6 @@ def share(info: BoardInfo, counts_per_sample: float | None, sample_rate_hz: int)
 
 def _check_model(info: BoardInfo, model: Path) -> None:
     playing = info.playing
-    if playing is None or playing.digest != hashlib.sha256(model.read_bytes()).digest()[:DIGEST_BYTES]:
+    if playing is None or playing.digest != blob_digest(model):
         raise LinkError(f"{model}: is not what {info.board} plays ({playing.name if playing else 'no model'}); "
                         f"neuralpedal link upload {model}")
