@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -11,7 +11,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from neuralpedal.device.stream import Report
+if TYPE_CHECKING:
+    from neuralpedal.device.stream import Report
 
 _EIGHTHS = ("", *"▏▎▍▌▋▊▉")
 
@@ -20,7 +21,7 @@ stdout = Console(highlight=False)
 
 
 @contextmanager
-def progress_bar(description: str) -> Iterator[tuple[Report, "Progress"]]:
+def progress_bar(description: str) -> Iterator[tuple["Report", "Progress"]]:
     """A bar with the time left; gives a function that takes the fraction done, and the bar itself."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
                TimeRemainingColumn())

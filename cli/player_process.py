@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe
 from typing import Any
 
+from neuralpedal.cli.signal_handlers import handled, held_back
 from neuralpedal.contract.errors import DeviceError, PedalError
 
 HANDED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
@@ -117,12 +118,9 @@ def _be_player(play: Play, turn: Turn, pipe: Connection, parent: int, mask: set[
         ctypes.CDLL(None).prctl(_DIES_WITH_PARENT, int(signal.SIGTERM))
         if os.getppid() != parent:
             return
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, _end)
-        for number in (signal.SIGUSR1, signal.SIGUSR2):
-            signal.signal(number, lambda _number, _frame: None)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        play(turn)
+        with handled(dict.fromkeys((signal.SIGINT, signal.SIGTERM), _end)), held_back(signal.SIGUSR1, signal.SIGUSR2):
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            play(turn)
     except SystemExit:
         pass
     except BaseException as error:  # noqa: BLE001 (whatever it is, the parent raises it)

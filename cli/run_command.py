@@ -1,5 +1,6 @@
 """``neuralpedal run``."""
 
+import signal
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from neuralpedal.cli.console import note, print_json, print_table, stderr
+from neuralpedal.cli.signal_handlers import held_back
 
 if TYPE_CHECKING:
     from neuralpedal.cli.pedal_loading import PedalPlan
@@ -70,15 +72,17 @@ def command(models: tuple[Path, ...], config: Path | None, list_devices: bool, a
         raise click.BadParameter(f"{seconds}: wanted more than 0", param_hint="--seconds")
     if not models and config is None:
         raise click.UsageError("no MODEL given; `neuralpedal run --list` shows the sound cards")
-    from neuralpedal.cli.pedal_loading import Options, PedalPlan
-    from neuralpedal.cli.player_keeper import PlayerKeeper
-    from neuralpedal.device.controls.keyboard import given_back, stdin_descriptor
+    # From here on: importing and opening models takes a second, and a script does not know how long.
+    with held_back(signal.SIGUSR1, signal.SIGUSR2):
+        from neuralpedal.cli.pedal_loading import Options, PedalPlan
+        from neuralpedal.cli.player_keeper import PlayerKeeper
+        from neuralpedal.device.controls.keyboard import given_back, stdin_descriptor
 
-    plan = PedalPlan(Options(models, config, device, input_channel, block, rate, input_gain, output_gain, bypass,
-                             engine, late_blocks, priority, cpu))
-    board = plan.board()
-    with given_back(stdin_descriptor()):
-        PlayerKeeper(lambda turn: _play(turn, plan, board, socket, headless, log), seconds).play()
+        plan = PedalPlan(Options(models, config, device, input_channel, block, rate, input_gain, output_gain, bypass,
+                                 engine, late_blocks, priority, cpu))
+        board = plan.board()
+        with given_back(stdin_descriptor()):
+            PlayerKeeper(lambda turn: _play(turn, plan, board, socket, headless, log), seconds).play()
 
 
 def _play(turn: "Turn", plan: "PedalPlan", board: "Pedalboard", socket: Path | None, headless: bool,

@@ -12,6 +12,7 @@ import pytest
 from neuralpedal.cli import player_keeper
 from neuralpedal.cli.player_keeper import Backoff, PlayerKeeper
 from neuralpedal.cli.player_process import Turn
+from neuralpedal.cli.signal_handlers import HeldBack, handled, held_back
 from neuralpedal.contract.errors import AudioDeviceError, DeviceError, SpecError
 from neuralpedal.device.block_meter import BlockMeter
 from neuralpedal.device.xrun_storm import XrunStorm
@@ -89,14 +90,45 @@ def test_a_turn_that_crashes_is_followed_by_another_but_not_for_ever():
 def test_signals_go_to_whoever_plays_and_handlers_are_put_back(number):
     def play(_turn: Turn) -> None:
         got: list[int] = []
-        signal.signal(number, lambda number, _frame: got.append(number))
-        os.kill(os.getppid(), number)
-        wait_for(lambda: got)
+        with handled({number: lambda number, _frame: got.append(number)}):
+            os.kill(os.getppid(), number)
+            wait_for(lambda: got)
         assert got == [number]
 
     before = signal.getsignal(number)
     PlayerKeeper(play).play()
     assert signal.getsignal(number) == before
+
+
+def test_switching_signals_that_come_too_early_wait_until_a_turn_listens_and_the_last_ones_harm_nobody():
+    def play(_turn: Turn) -> None:
+        got: list[int] = []
+        # SIGUSR1 came before this process was there; it is in the child as soon as the second one is.
+        os.kill(os.getpid(), signal.SIGUSR2)
+        waiting = signal.getsignal(signal.SIGUSR2)
+        assert isinstance(waiting, HeldBack)
+        wait_for(lambda: len(waiting._numbers) == 2)
+        with handled(dict.fromkeys((signal.SIGUSR1, signal.SIGUSR2), lambda number, _frame: got.append(number))):
+            assert sorted(got) == [signal.SIGUSR1, signal.SIGUSR2]
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    with held_back(signal.SIGUSR1, signal.SIGUSR2):
+        os.kill(os.getpid(), signal.SIGUSR1)
+        PlayerKeeper(play).play()
+        os.kill(os.getpid(), signal.SIGUSR2)
+
+
+def test_a_signal_that_is_ignored_stays_ignored_by_whoever_plays(tmp_path):
+    def play(_turn: Turn) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        (tmp_path / "alive").touch()
+
+    ours = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        PlayerKeeper(play).play()
+    finally:
+        signal.signal(signal.SIGINT, ours)
+    assert (tmp_path / "alive").exists()
 
 
 def test_a_signal_before_a_turn_listens_ends_it_quietly():

@@ -1,9 +1,11 @@
 """``run --config`` as guitarists use it: presets on a JACK dummy card, changed in the music, back after a kill."""
 
 import json
+import os
 import shutil
 import signal
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -106,3 +108,43 @@ def test_an_error_in_the_file_is_one_line_with_its_place_and_exit_code_2(cli, tm
     (tmp_path / "lstm-1x4-skip.w8.tflite").write_bytes(b"no model")
     code, _, err = cli("run", "--config", config)
     assert code == 2 and f"{config}:5: presets.1.model: " in err
+
+
+def test_signals_that_come_while_models_load_and_before_there_is_a_card_are_obeyed_once_it_plays(jack_server, tmp_path):
+    """Pipes in place of files hold the process where the signal is to find it."""
+    settings, log = make(tmp_path).read_text(), tmp_path / "log"
+    config = tmp_path / "piped.yaml"
+    os.mkfifo(config)
+    os.mkfifo(log)
+    rows = b""
+
+    def is_read() -> bool:
+        try:
+            writer = os.open(config, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            return False
+        process.send_signal(signal.SIGUSR1)
+        os.write(writer, settings.encode())
+        os.close(writer)
+        return True
+
+    with running(jack_server, "--config", config, "--headless", "--log", log) as process:
+        wait_until(is_read, "run to read its settings")
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        wait_until(lambda: children.read_text() != "", "what plays to begin")
+        process.send_signal(signal.SIGUSR2)
+        reader = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
+
+        def has_row() -> bool:
+            nonlocal rows
+            with suppress(BlockingIOError):
+                rows += os.read(reader, 65536)
+            return b"\n" in rows
+
+        try:
+            wait_until(has_row, "the first row")
+            end(process)
+        finally:
+            os.close(reader)
+    row = json.loads(rows.partition(b"\n")[0])
+    assert (row["preset"], row["state"]) == ("everything", "bypassed")
