@@ -17,6 +17,7 @@ from neuralpedal.device.controls.led import is_lit
 from neuralpedal.device.controls.press import HOLD, Press
 from neuralpedal.device.controls.source import IDLE_S, Deliver
 from neuralpedal.device.controls.value_range import ValueRange
+from neuralpedal.device.pedal import Heard
 from neuralpedal.firmware_bridge.link.board import Board
 from neuralpedal.firmware_bridge.link.protocol import Control
 
@@ -41,11 +42,11 @@ class BoardControls:
     """All rows of one port, as a source of the control loop.
 
     Args:
-        rows: of the whole table. light: one of the words of :mod:`led`. text: what the display shows, a preset's name.
+        rows: of the whole table. light: what is heard of the pedal. text: what the display shows, a preset's name.
         tell: gets lines for people. connect: opens a session; raises LinkError. clock: seconds.
     """
 
-    def __init__(self, port: str, rows: Sequence[ControlSettings], deliver: Deliver, light: Callable[[], str],
+    def __init__(self, port: str, rows: Sequence[ControlSettings], deliver: Deliver, light: Callable[[], Heard],
                  text: Callable[[], str], tell: Callable[[str], None], connect: Callable[[str], Board] = Board,
                  clock: Callable[[], float] = time.monotonic) -> None:
         self.name = f"board {port}"

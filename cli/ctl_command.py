@@ -81,6 +81,5 @@ def _line(status: dict[str, Any]) -> str:
     """A status for people."""
     parameters = ", ".join(f"{name} {entry['value']:g}{entry['unit'] and ' ' + entry['unit']}"
                            for name, entry in status["parameters"].items() if entry["unit"] != "on/off")
-    state = "muted" if status["muted"] else "bypassed" if status["bypassed"] else "playing"
     unsaved = ", not saved" if status["unsaved"] else ""
-    return f"{status['number']}. {status['preset']} ({status['model']}), {state}{unsaved}; {parameters}"
+    return f"{status['number']}. {status['preset']} ({status['model']}), {status['state']}{unsaved}; {parameters}"

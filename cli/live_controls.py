@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 from neuralpedal.cli.console import note, warn
 from neuralpedal.contract.errors import ControlError
-from neuralpedal.device.controls import led
 from neuralpedal.device.controls.control_panel import ControlPanel
 from neuralpedal.device.controls.control_settings import ControlSettings
 from neuralpedal.device.controls.control_socket import socket_path
 from neuralpedal.device.controls.control_table import all_limits
 from neuralpedal.device.controls.keyboard import is_usable, stdin_descriptor
-from neuralpedal.device.pedal import Pedal
 from neuralpedal.device.pedalboard import Pedalboard
 
 if TYPE_CHECKING:
@@ -30,7 +28,7 @@ def open_panel(board: Pedalboard, rows: Sequence[ControlSettings], end: Callable
         ControlError: a pin, MIDI or the socket that was asked for is not to be had; all others are given back.
         SpecError: the socket's path is too long.
     """
-    panel = ControlPanel(board.apply, board.status, lambda: light(board.pedal), note, rows, all_limits())
+    panel = ControlPanel(board.apply, board.status, lambda: board.pedal.heard, note, rows, all_limits())
     terminal = stdin_descriptor()
     with ExitStack() as stack:
         stack.callback(panel.close)
@@ -54,14 +52,5 @@ def _boards(board: Pedalboard, rows: Sequence[ControlSettings], panel: ControlPa
     from neuralpedal.cli.board_controls import BoardControls
 
     ports = dict.fromkeys(row.board.port for row in rows if row.board)
-    return [BoardControls(port, rows, panel.loop.deliver, lambda: light(board.pedal), lambda: board.preset.name, note)
+    return [BoardControls(port, rows, panel.loop.deliver, lambda: board.pedal.heard, lambda: board.preset.name, note)
             for port in ports]
-
-
-def light(pedal: Pedal) -> str:
-    """What an LED says of a pedal."""
-    if pedal.muted:
-        return led.MUTED
-    if not pedal.guard.trusted:
-        return led.OVERLOADED
-    return led.BYPASSED if pedal.bypassed else led.HEARD

@@ -153,10 +153,7 @@ class LiveSession:
 
     def _state(self) -> dict[str, Any]:
         pedal = self._pedal
-        state = "bypassed" if pedal.bypassed else "playing"
-        if not pedal.guard.trusted:
-            state = "clean: engine failed" if pedal.guard.failed else "clean: overload"
-        return {"state": state, "overloads": pedal.guard.overloads, "model": pedal.engine.manifest.name,
+        return {"state": pedal.heard.value, "overloads": pedal.guard.overloads, "model": pedal.engine.manifest.name,
                 "preset": self._board.preset.name, "reopened": self._reopened,
                 **(self.panel.counts() if self.panel else {})}
 

@@ -7,6 +7,7 @@ once per block.
 
 import time
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 
@@ -24,6 +25,16 @@ MAX_GAIN_DB = 60.0
 
 _SANE_PEAK = 1e6
 """Whatever is louder (+120 dBFS, infinity, NaN) is no sound."""
+
+
+class Heard(Enum):
+    """What comes out of a pedal, in the words of view, log and scripts; lights blink them."""
+
+    EFFECT = "playing"
+    BYPASSED = "bypassed"
+    MUTED = "muted"
+    OVERLOAD = "clean: overload"
+    FAILURE = "clean: engine failed"
 
 
 @dataclass(frozen=True)
@@ -110,6 +121,15 @@ class Pedal:
     def is_changing(self) -> bool:
         """Whether a change to another engine is not over yet."""
         return self._incoming is not None
+
+    @property
+    def heard(self) -> Heard:
+        """What is heard, once every fade is over: muted goes before all, an engine that is out before the bypass."""
+        if self.muted:
+            return Heard.MUTED
+        if not self.guard.trusted:
+            return Heard.FAILURE if self.guard.failed else Heard.OVERLOAD
+        return Heard.BYPASSED if self.bypassed else Heard.EFFECT
 
     @property
     def is_silent(self) -> bool:

@@ -95,15 +95,15 @@ class Pedalboard:
     def status(self) -> dict[str, Any]:
         """What plays, for people and scripts: JSON-able.
 
-        preset, number (from 1), presets (names), model, bypassed, muted, calibration_db, unsaved (whether ``save``
-        would change something), and of each parameter value, low, high, unit.
+        preset, number (from 1), presets (names), model, state (what is heard), bypassed, muted, calibration_db,
+        unsaved (whether ``save`` would change something), and of each parameter value, low, high, unit.
         """
         with self._lock:
             preset = self.preset
             return {
                 "preset": preset.name, "number": self._place + 1, "presets": [each.name for each in self.presets],
-                "model": self._voices[self._place].manifest.name, "bypassed": self.pedal.bypassed,
-                "muted": self.pedal.muted,
+                "model": self._voices[self._place].manifest.name, "state": self.pedal.heard.value,
+                "bypassed": self.pedal.bypassed, "muted": self.pedal.muted,
                 "calibration_db": self._voices[self._place].calibration_db, "unsaved": self.presets != self._saved,
                 "parameters": {name: {"value": each.of(preset), "low": each.low, "high": each.high, "unit": each.unit}
                                for name, each in self.parameters.items()},

@@ -12,7 +12,7 @@ from neuralpedal.cli.board_controls import BoardControls
 from neuralpedal.contract.errors import LinkError
 from neuralpedal.device.action import Action
 from neuralpedal.device.controls.control_settings import ControlSettings
-from neuralpedal.device.controls.led import BYPASSED, HEARD
+from neuralpedal.device.pedal import Heard
 from neuralpedal.firmware_bridge.link.board import Board
 
 pytestmark = pytest.mark.usefixtures("c_compiler")
@@ -34,7 +34,7 @@ class Rig:
         self.host, self.now_s = host, 0.0
         self.asked: list[Action] = []
         self.told: list[str] = []
-        self.light, self.preset = HEARD, "clean"
+        self.light, self.preset = Heard.EFFECT, "clean"
         self.port = HostPort(host)
         self.controls = BoardControls("host", [ControlSettings.model_validate(row) for row in ROWS], self._deliver,
                                       lambda: self.light, lambda: self.preset, self.told.append, self._connect,
@@ -91,14 +91,14 @@ def test_a_knob_sets_its_parameter_between_the_two_ends(rig: Rig) -> None:
 
 def test_lights_and_the_display_follow_the_pedal(rig: Rig) -> None:
     assert rig.host.c.host_light(3) == 1 and rig.host.c.host_text(1) == b"clean"
-    rig.light, rig.preset = BYPASSED, "Fuzz Über alles"
+    rig.light, rig.preset = Heard.BYPASSED, "Fuzz Über alles"
     rig.after(0.0)
     assert rig.host.c.host_light(3) == 0 and rig.host.c.host_text(1).decode() == "Fuzz Über alles"
 
 
 def test_a_board_that_was_reset_or_pulled_is_found_again_and_told_once(rig: Rig) -> None:
     rig.host.start()
-    rig.light = BYPASSED
+    rig.light = Heard.BYPASSED
     rig.after(0.0)
     assert len(rig.told) == 2 and "started again" in rig.told[0] and "is connected" in rig.told[1]
     rig.port.is_cut = True
@@ -124,7 +124,7 @@ def test_a_board_that_is_not_there_is_no_error_of_run(rig: Rig) -> None:
         raise LinkError(f"{name}: cannot be opened")
 
     told: list[str] = []
-    controls = BoardControls("none", [], lambda *_: True, lambda: HEARD, lambda: "", told.append, none)
+    controls = BoardControls("none", [], lambda *_: True, lambda: Heard.EFFECT, lambda: "", told.append, none)
     assert not controls.turn() and not controls.turn() and len(told) == 1
     controls.close()
 

@@ -1,6 +1,7 @@
 """A session from first to last block, on a card that is a thread of the test: every block of it is known."""
 
 import io
+import itertools
 import json
 import os
 import signal
@@ -206,6 +207,25 @@ def test_sigusr1_plays_the_next_model_and_sigusr2_bypasses(toy, tmp_path):
     order = [name for index, name in enumerate(heard) if index == 0 or heard[index - 1] != name]
     assert order == ["first", "second", "clean", "second", "first"]
     assert np.max(np.abs(np.diff(wet.reshape(-1)))) <= 1.01 * np.max(np.abs(np.diff(np.tanh(3.0 * tone).reshape(-1))))
+
+
+def test_the_log_says_what_is_heard_when_the_pedal_is_muted_or_bypassed(board, pedal, tmp_path):
+    logged = tmp_path / "log.jsonl"
+
+    def is_last(state: str) -> Callable[[], bool]:
+        return lambda: f'"state": "{state}"' in "".join(logged.read_text().splitlines()[-1:])
+
+    card = ThreadCard(pedal, [
+        (1, lambda: setattr(pedal, "muted", True)),
+        (is_last("muted"), lambda: setattr(pedal, "bypassed", True)),
+        (is_last("muted"), lambda: setattr(pedal, "muted", False)),
+        (is_last("bypassed"), lambda: setattr(pedal, "bypassed", False)),
+        (is_last("playing"), _send(signal.SIGTERM)),
+    ])
+    with LiveLog(logged) as log:
+        LiveSession(board, card, None, log).play()
+    states = [json.loads(line)["state"] for line in logged.read_text().splitlines()]
+    assert [state for state, _ in itertools.groupby(states)][-3:] == ["muted", "bypassed", "playing"]
 
 
 def test_a_log_that_cannot_be_opened_is_an_error_and_a_full_disk_ends_it_with_a_warning(tmp_path, capfd):

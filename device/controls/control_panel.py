@@ -16,6 +16,7 @@ from neuralpedal.device.controls.keyboard import Keyboard, usual_actions
 from neuralpedal.device.controls.knob import Knob
 from neuralpedal.device.controls.led import Led
 from neuralpedal.device.controls.midi import Midi, MidiMapping
+from neuralpedal.device.pedal import Heard
 
 
 class ControlPanel:
@@ -23,15 +24,16 @@ class ControlPanel:
 
     Args:
         apply: does an action, on the control thread; raises PedalError where it cannot.
-        status: of the pedal, JSON-able. light: one of the words of :mod:`led`. tell: gets lines for people.
+        status: of the pedal, JSON-able. light: what is heard of it. tell: gets lines for people.
         rows: checked (``check_table``). limits: of the parameters.
 
     Attributes:
         loop: what was done and by whom. has_keys: of a terminal. shows_help: whether the view should show them.
     """
 
-    def __init__(self, apply: Callable[[Action], None], status: Callable[[], dict[str, Any]], light: Callable[[], str],
-                 tell: Callable[[str], None], rows: Sequence[ControlSettings], limits: Limits) -> None:
+    def __init__(self, apply: Callable[[Action], None], status: Callable[[], dict[str, Any]],
+                 light: Callable[[], Heard], tell: Callable[[str], None], rows: Sequence[ControlSettings],
+                 limits: Limits) -> None:
         self.loop = ControlLoop(apply, tell)
         self.has_keys = self.shows_help = False
         self._status, self._light, self._tell = status, light, tell

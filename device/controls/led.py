@@ -7,23 +7,23 @@ or failed, and the clean guitar plays instead.
 from collections.abc import Callable
 
 from neuralpedal.device.controls.pins import gpiozero, pin_errors
+from neuralpedal.device.pedal import Heard
 
-HEARD, BYPASSED, MUTED, OVERLOADED = "heard", "bypassed", "muted", "overloaded"
-_BLINKS_HZ = {MUTED: 2.0, OVERLOADED: 8.0}
+_BLINKS_HZ = {Heard.MUTED: 2.0, Heard.OVERLOAD: 8.0, Heard.FAILURE: 8.0}
 _LOOK_S = 0.03
 
 
-def is_lit(state: str, now_s: float) -> bool:
+def is_lit(heard: Heard, now_s: float) -> bool:
     """Whether a light that says so is lit now."""
-    rate_hz = _BLINKS_HZ.get(state)
-    return state == HEARD if rate_hz is None else int(2.0 * rate_hz * now_s) % 2 == 0
+    rate_hz = _BLINKS_HZ.get(heard)
+    return heard == Heard.EFFECT if rate_hz is None else int(2.0 * rate_hz * now_s) % 2 == 0
 
 
 class Led:
-    """Args: pin: BCM number, with a resistor to the LED and ground. state: one of the four words of the module."""
+    """Args: pin: BCM number, with a resistor to the LED and ground. heard: of the pedal."""
 
-    def __init__(self, name: str, pin: int, state: Callable[[], str]) -> None:
-        self.name, self._state, self._lit = name, state, False
+    def __init__(self, name: str, pin: int, heard: Callable[[], Heard]) -> None:
+        self.name, self._heard, self._lit = name, heard, False
         with pin_errors(name):
             self._device = gpiozero().LED(pin)
 
@@ -33,7 +33,7 @@ class Led:
 
     def tend(self, now_s: float) -> float:
         """Light it or not."""
-        lit = is_lit(self._state(), now_s)
+        lit = is_lit(self._heard(), now_s)
         if lit != self._lit:
             with pin_errors(self.name):
                 self._device.value = lit

@@ -349,8 +349,11 @@ def test_scripts_drive_it_by_ctl_and_learn_what_is_wrong(jack_server: JackServer
             told = pedal.ctl("bypass", "on", "--json")
             assert told.returncode == 0 and json.loads(told.stdout)["bypassed"], told.stderr
             np.testing.assert_array_equal(heard(guitarist), plucks(0.5))
+        for words, state in (((), "bypassed"), (("mute", "on"), "muted")):
+            told = pedal.ctl(*(words or ("status",)), "--json")
+            assert told.returncode == 0 and json.loads(told.stdout)["state"] == state, told.stderr
         told = pedal.ctl("status")
-        assert told.returncode == 0 and told.stdout.startswith("2. second (lstm-2x3") and "bypassed" in told.stdout
+        assert told.returncode == 0 and told.stdout.startswith("2. second (lstm-2x3") and "), muted," in told.stdout
         for words, code, said in ((("explode",), 2, "`bypass on|off|toggle`"), (("preset", "9"), 2, "no preset '9'"),
                                   (("set", "gain", "1"), 2, "no parameter 'gain'"),
                                   (("set", "output_gain_db", "99"), 2, "wanted -60 to 60")):

@@ -14,9 +14,10 @@ from neuralpedal.device.controls import knob as knob_module
 from neuralpedal.device.controls.encoder import Encoder
 from neuralpedal.device.controls.footswitch import Footswitch
 from neuralpedal.device.controls.knob import HYSTERESIS, Knob
-from neuralpedal.device.controls.led import BYPASSED, HEARD, MUTED, OVERLOADED, Led
+from neuralpedal.device.controls.led import Led
 from neuralpedal.device.controls.source import Source
 from neuralpedal.device.controls.value_range import ValueRange
+from neuralpedal.device.pedal import Heard
 
 
 class Inbox:
@@ -241,8 +242,8 @@ def test_a_slow_turn_is_followed_in_steps_of_the_hysteresis(board, inbox):
 
 
 def test_an_led_is_lit_dark_or_blinks_at_the_rate_of_what_is_wrong(board):
-    state = HEARD
-    led = Led("led 27", 27, lambda: state)
+    heard = Heard.EFFECT
+    led = Led("led 27", 27, lambda: heard)
 
     def changes() -> int:
         seen, now_s = [], 0.0
@@ -253,13 +254,13 @@ def test_an_led_is_lit_dark_or_blinks_at_the_rate_of_what_is_wrong(board):
         return sum(a != b for a, b in itertools.pairwise(seen)) if len({*seen}) > 1 else 100 * seen[0]
 
     assert changes() == 100
-    state = BYPASSED
+    heard = Heard.BYPASSED
     led.tend(2.0)
     assert changes() == 0
-    state = MUTED
+    heard = Heard.MUTED
     led.tend(2.0)
     assert 6 <= changes() <= 8
-    state = OVERLOADED
+    heard = Heard.OVERLOAD
     led.tend(2.0)
     assert 30 <= changes() <= 32
     led.close()

@@ -11,7 +11,7 @@ import pytest
 
 from neuralpedal.contract.errors import SpecError
 from neuralpedal.device.engine import open_engine
-from neuralpedal.device.pedal import Pedal, PedalSettings
+from neuralpedal.device.pedal import Heard, Pedal, PedalSettings
 from neuralpedal.device.ramp import FADE_S, Ramp
 from neuralpedal.device.stream import stream
 from signals import RATE_HZ, plucks
@@ -53,6 +53,21 @@ def test_a_pedal_that_nobody_touches_plays_what_its_engine_plays(model):
     wet = play(pedal, np.concatenate([lead_in, dry]))
     wanted = stream(open_engine(GOLDEN / f"{model}.tflite"), np.concatenate([lead_in, dry]))
     np.testing.assert_array_equal(wet[len(lead_in) :], wanted[len(lead_in) : len(wet)])
+
+
+def test_a_pedal_says_what_is_heard_and_not_what_it_was_asked_for():
+    pedal = settled(bypassed=True)
+    assert pedal.heard == Heard.BYPASSED
+    pedal.guard.note_failure()
+    assert pedal.heard == Heard.FAILURE
+    pedal.muted = True
+    assert pedal.heard == Heard.MUTED and pedal.is_silent is False
+    pedal.muted, pedal.guard.failed = False, False
+    assert pedal.heard == Heard.OVERLOAD
+    pedal.guard.trusted = True
+    assert pedal.heard == Heard.BYPASSED
+    pedal.bypassed = False
+    assert pedal.heard == Heard.EFFECT
 
 
 def test_a_bypassed_pedal_plays_the_guitar_to_the_last_bit_whatever_the_gains():
