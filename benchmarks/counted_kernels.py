@@ -1,4 +1,7 @@
-"""Kernels whose instructions are counted, each for one fixed processor whatever machine counts: callgrind and qemu."""
+"""Kernels whose instructions are counted, each for one fixed processor whatever machine counts: callgrind and qemu.
+
+On a microcontroller the project's own harness counts, in blocks of 48 (firmware_bridge/emulator.py).
+"""
 
 import platform
 import re
@@ -10,22 +13,32 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from emulated_pedal import io_of, measure_emulated
+
 from neuralpedal.contract.errors import FirmwareError
 from neuralpedal.contract.tflite_file import TfliteFile
+from neuralpedal.contract.wavenet import FAMILY as WAVENET
+from neuralpedal.contract.wavenet_weights import random_wavenet
 from neuralpedal.firmware_bridge.c_sources import c_sources
 from neuralpedal.firmware_bridge.code_generation import CodeRequest
 from neuralpedal.firmware_bridge.compiler import compiler_command, find_program, run_compiler
+from neuralpedal.firmware_bridge.emulator import EMULATOR
 from neuralpedal.firmware_bridge.kernel_race import compiler_flags, vector_kernels
 from neuralpedal.firmware_bridge.target import WARNING_FLAGS, load_target
 from neuralpedal.firmware_bridge.toolchain import Toolchain, find_toolchain
 from neuralpedal.firmware_bridge.vector_kernel import VectorKernel
+from neuralpedal.train.wavenet_presets import PRESETS, preset_spec
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+from wavenets import write_wavenet
+
 from firmware_pedals import Wanted, write_pedal
 
+RECURRENT_SIZES = ("1x8", "1x16", "1x24", "1x32", "1x40", "1x64", "2x16", "2x32")
 BLOCK_SAMPLES = 64
 _DRIVER = "play_blocks.c"
 _TIMEOUT_S = 300
+_RATE_HZ = 48_000
 
 
 @dataclass(frozen=True)
@@ -34,16 +47,18 @@ class Machine:
 
     Attributes:
         processor: the compiler's flag. macros: what the compiler then defines, as far as it decides the vectors' width.
+        compiler: with flags that every program needs.
         blocks: of the shorter and the longer run.
-        count: instructions of a program given a number of blocks, from first to last.
+        count: instructions of a program given a number of blocks, from first to last; None where the target of this
+            name counts by itself.
     """
 
     name: str
     processor: str
     macros: frozenset[str]
-    blocks: tuple[int, int]
     compiler: Callable[[], list[str]]
-    count: Callable[[Path, int], int]
+    blocks: tuple[int, int] = (0, 0)
+    count: Callable[[Path, int], int] | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +81,18 @@ class Kernel:
         storage = "" if self.int16_weights is None else f", {'int16' if self.int16_weights else 'float'} weights"
         family = "" if self.family == "lstm" else f" {self.family}"
         return f"{self.machine.name}{family} {self.scheme}{storage}"
+
+    @property
+    def sizes(self) -> tuple[str, ...]:
+        """That are on record: presets of a WaveNet, LAYERSxHIDDEN of all others."""
+        return PRESETS if self.family == WAVENET else RECURRENT_SIZES
+
+    def write(self, path: Path, size: str) -> TfliteFile:
+        """A network of such a size with random weights from a seed."""
+        if self.family == WAVENET:
+            return write_wavenet(path, random_wavenet(preset_spec(size, _RATE_HZ), 0), self.scheme)
+        layers, hidden = (int(part) for part in size.split("x"))
+        return write_pedal(path, Wanted(self.scheme, hidden, layers, scale=0.3, family=self.family))
 
     def settings(self, file: TfliteFile) -> list[VectorKernel | None]:
         """Those of its kind that would race on such a machine. Never empty."""
@@ -108,12 +135,13 @@ def _run(command: list[str]) -> str:
 
 
 _AVX2, _NEON = frozenset({"__AVX2__", "__FMA__"}), frozenset({"__aarch64__", "__ARM_NEON"})
-HASWELL = Machine("haswell", "-march=haswell", _AVX2, (4, 36), lambda: compiler_command(load_target("host")),
+HASWELL = Machine("haswell", "-march=haswell", _AVX2, lambda: compiler_command(load_target("host")), (4, 36),
                   _count_with_callgrind)
 # Of a Pi Zero 2 and Pi 3, a Pi 4, a Pi 5.
 CORTEX_A53, CORTEX_A72, CORTEX_A76 = (
-    Machine(core, f"-mcpu={core}", _NEON, (1, 3), lambda: ["aarch64-linux-gnu-gcc", "-static"],
+    Machine(core, f"-mcpu={core}", _NEON, lambda: ["aarch64-linux-gnu-gcc", "-static"], (1, 3),
             partial(_count_with_qemu, core)) for core in ("cortex-a53", "cortex-a72", "cortex-a76"))
+CORTEX_M7 = Machine("cortex-m7", "-mcpu=cortex-m7", frozenset(), lambda: list(load_target("cortex-m7").compiler))
 
 KERNELS = (
     Kernel(HASWELL, "w8", False), Kernel(HASWELL, "w8", True), Kernel(HASWELL, "w8a16"), Kernel(HASWELL, "w8a8"),
@@ -121,6 +149,8 @@ KERNELS = (
     Kernel(CORTEX_A53, "w8", False), Kernel(CORTEX_A53, "w8", True),
     Kernel(CORTEX_A72, "w8", False), Kernel(CORTEX_A72, "w8", True), Kernel(CORTEX_A72, "w8a16"),
     Kernel(CORTEX_A76, "w8", False), Kernel(CORTEX_A76, "w8", True),
+    Kernel(HASWELL, "w8", False, WAVENET), Kernel(CORTEX_A72, "w8", False, WAVENET),
+    Kernel(CORTEX_M7, "float32", None, WAVENET),
 )
 
 
@@ -132,6 +162,10 @@ def obstacle(machine: Machine) -> str | None:
             # Callgrind runs AVX2 on a processor that has it.
             if platform.machine() != "x86_64" or not find_toolchain().macros >= _AVX2:
                 return "callgrind needs a processor with AVX2"
+        elif machine is CORTEX_M7:
+            target = load_target(machine.name)
+            find_program(target.compiler, target.packages, machine.name)
+            find_program([EMULATOR], target.runner_packages, machine.name)
         else:
             find_program(["aarch64-linux-gnu-gcc"], ["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"], machine.name)
             find_program(["qemu-aarch64-static", "qemu-aarch64"], ["qemu-user-static"], machine.name)
@@ -147,12 +181,13 @@ def compiler_version(machine: Machine) -> str:
     return f"{name} {_run([*command, '-dumpversion']).strip().partition('.')[0]}"
 
 
-def instructions_per_sample(kernel: Kernel, num_layers: int, hidden_size: int) -> float:
+def instructions_per_sample(kernel: Kernel, size: str) -> float:
     """Of a seeded random network; the fewest of the kernel's settings. Raises FirmwareError."""
     with tempfile.TemporaryDirectory() as name:
         folder, machine = Path(name), kernel.machine
-        file = write_pedal(folder / "pedal.tflite", Wanted(kernel.scheme, hidden_size, num_layers, scale=0.3,
-                                                         family=kernel.family))
+        file = kernel.write(folder / "pedal.tflite", size)
+        if machine.count is None:
+            return measure_emulated(file.path, machine.name, folder, io_of(kernel.scheme)).cost.instructions_per_sample
         few, many = machine.blocks
         found = []
         for setting in kernel.settings(file):

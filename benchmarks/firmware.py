@@ -18,16 +18,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from emulated_pedal import io_of, measure_emulated
 
 from neuralpedal.contract.atomic import write_json, write_text
-from neuralpedal.contract.errors import FirmwareError
-from neuralpedal.contract.manifest import FLOAT_SCHEMES
 from neuralpedal.firmware_bridge.board_catalog import boards
-from neuralpedal.firmware_bridge.emulated_target import emulate
+from neuralpedal.firmware_bridge.cost_model import Cost, RecurrentSize
 from neuralpedal.firmware_bridge.fit import MeasuredPedal, fit_board
-from neuralpedal.firmware_bridge.golden import GOLDEN_IN, GOLDEN_OUT
-from neuralpedal.firmware_bridge.project import write_project
-from neuralpedal.firmware_bridge.target import load_target
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from firmware_pedals import Wanted, write_pedal
@@ -42,7 +38,6 @@ TARGETS = {("cortex-m7", "w8a16", 16): 5000, ("cortex-m7", "w8a8", 16): 4500, ("
 """Instructions per sample, at most."""
 
 RATE_HZ = 48_000
-_AUDIO_S = 0.01
 
 
 @dataclass(frozen=True)
@@ -53,9 +48,7 @@ class Row:
     scheme: str
     num_layers: int
     hidden_size: int
-    instructions_per_sample: float
-    flash_bytes: int
-    ram_bytes: int
+    cost: Cost
     stack_bytes: int
     difference_lsb: float
 
@@ -65,26 +58,19 @@ def measure(target: str, scheme: str, num_layers: int, hidden_size: int) -> Row:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         name, _, kernels = scheme.partition("/")
-        write_pedal(place / "pedal.tflite", Wanted(name, hidden_size, num_layers))
-        project = write_project(place / "pedal.tflite", place / "project", target, golden_s=_AUDIO_S,
-                                io="float" if name in FLOAT_SCHEMES else "int16", kernels=kernels or None)
-        (place / "build").mkdir()
-        found = emulate(project, load_target(target), project.folder / GOLDEN_IN, project.folder / GOLDEN_OUT,
-                        place / "build")
-    instructions, stack_bytes = found.playing.instructions_per_sample, found.playing.stack_bytes
-    if found.faults(project) or instructions is None or stack_bytes is None:
-        raise FirmwareError(f"{target}, {scheme}, {hidden_size}: {'; '.join(found.faults(project)) or 'not counted'}")
-    return Row(target, scheme, num_layers, hidden_size, instructions, found.footprint.flash_bytes,
-               found.footprint.ram_bytes, stack_bytes, found.playing.difference_lsb)
+        file = write_pedal(place / "pedal.tflite", Wanted(name, hidden_size, num_layers))
+        found = measure_emulated(file.path, target, place, io_of(name), kernels or None)
+    return Row(target, scheme, num_layers, hidden_size, found.cost, found.stack_bytes, found.difference_lsb)
 
 
 def print_row(row: Row) -> bool:
     """Print a row; whether its target is met."""
     limit = TARGETS.get((row.target, row.scheme, row.hidden_size)) if row.num_layers == 1 else None
-    missed = limit is not None and row.instructions_per_sample > limit
+    missed = limit is not None and row.cost.instructions_per_sample > limit
     verdict = "" if limit is None else f"  target {limit:,}: {'MISSED' if missed else 'met'}"
-    print(f"{row.target:14}{row.scheme:10}{row.num_layers}x{row.hidden_size:<4}{row.instructions_per_sample:10,.0f}"
-          f"{row.flash_bytes:10,}{row.ram_bytes:8,}{row.stack_bytes:8,}{row.difference_lsb:10.4f}{verdict}", flush=True)
+    print(f"{row.target:14}{row.scheme:10}{row.num_layers}x{row.hidden_size:<4}{row.cost.instructions_per_sample:10,.0f}"
+          f"{row.cost.flash_bytes:10,}{row.cost.ram_bytes:8,}{row.stack_bytes:8,}{row.difference_lsb:10.4f}"
+          f"{verdict}", flush=True)
     return not missed
 
 
@@ -111,18 +97,22 @@ def fit_costs(rows: list[Row]) -> str:
 
 
 def _figures(rows: list[Row]) -> Iterator[tuple[str, np.ndarray]]:
-    yield "instructions_per_sample", np.array([row.instructions_per_sample for row in rows])
-    yield "flash_bytes", np.array([row.flash_bytes for row in rows], dtype=float)
-    yield "ram_bytes", np.array([row.ram_bytes + row.stack_bytes for row in rows], dtype=float)
+    yield "instructions_per_sample", np.array([row.cost.instructions_per_sample for row in rows])
+    yield "flash_bytes", np.array([row.cost.flash_bytes for row in rows], dtype=float)
+    yield "ram_bytes", np.array([row.cost.ram_bytes + row.stack_bytes for row in rows], dtype=float)
 
 
 def print_boards() -> None:
     """Largest hidden sizes with one and with two layers, by board and arithmetic."""
     print(f"{'board':20}" + "".join(f"{scheme:>12}" for scheme in FITTED_SCHEMES))
     for name in boards():
-        sizes = ["/".join(str(fit_board(MeasuredPedal(scheme, layers, 8, RATE_HZ), name).largest_hidden_size)
-                          for layers in (1, 2)) for scheme in FITTED_SCHEMES]
+        sizes = ["/".join(str(_largest(scheme, layers, name)) for layers in (1, 2)) for scheme in FITTED_SCHEMES]
         print(f"{name:20}" + "".join(f"{size:>12}" for size in sizes))
+
+
+def _largest(scheme: str, num_layers: int, board: str) -> int | None:
+    pedal = MeasuredPedal(scheme, RecurrentSize(num_layers, 8), RATE_HZ)
+    return fit_board(pedal, board).largest_hidden_size
 
 
 def main() -> int:

@@ -1,12 +1,13 @@
 """Instructions per sample of the native kernels, beside those on record.
 
-    python benchmarks/instructions.py                 (four minutes; compares, exits 1 when one takes over 5 % more)
-    python benchmarks/instructions.py --record        (after a change that is meant to stay)
+    python benchmarks/instructions.py                      (six minutes; compares, exits 1 when one takes over 5 % more)
+    python benchmarks/instructions.py --kernels wavenet    (those with this in their name)
+    python benchmarks/instructions.py --record             (after a change that is meant to stay; also with --kernels)
 
 Unlike times, they are the same on every machine that has the same compiler: kernels are compiled for one processor each
-(Haswell, counted by callgrind; the cores of three Pis, with NEON, counted in qemu), with random weights
-from a seed. Of the settings of a vector kernel that would race on that processor, the one with the fewest instructions
-counts. Counts by another compiler, or another major version of it, are printed and not compared.
+(Haswell, counted by callgrind; the cores of three Pis, with NEON, and a Cortex-M7, counted in qemu), with random
+weights from a seed. Of the settings of a vector kernel that would race on that processor, the one with the fewest
+instructions counts. Counts by another compiler, or another major version of it, are printed and not compared.
 """
 
 import argparse
@@ -20,7 +21,6 @@ from counted_kernels import KERNELS, Kernel, Machine, compiler_version, instruct
 from neuralpedal.contract.atomic import write_json
 
 RECORD = Path(__file__).with_name("instructions.json")
-SIZES = ("1x8", "1x16", "1x24", "1x32", "1x40", "1x64", "2x16", "2x32")
 LARGEST_GROWTH = 0.05
 _HOW = "python benchmarks/instructions.py --record"
 
@@ -28,9 +28,8 @@ Counts = dict[str, dict[str, float]]
 
 
 def count(kernel: Kernel, size: str) -> float:
-    """Of a size given as LAYERSxHIDDEN."""
-    layers, hidden = (int(part) for part in size.split("x"))
-    return round(instructions_per_sample(kernel, layers, hidden), 1)
+    """Of one of the kernel's sizes."""
+    return round(instructions_per_sample(kernel, size), 1)
 
 
 def read_record() -> dict[str, Any]:
@@ -58,16 +57,29 @@ def complaint(record: dict[str, Any], kernel: str, size: str, counted: float) ->
             f"({counted / recorded - 1.0:+.1%}, at most {LARGEST_GROWTH:+.0%}); mend it, or, if that is meant: {_HOW}")
 
 
-def count_all(sizes: list[str]) -> tuple[Counts, list[str]]:
-    """Counts of every kernel, printed as they come, and what kept some from being counted."""
+def count_all(kernels: list[Kernel], sizes: list[str]) -> tuple[Counts, list[str]]:
+    """Counts of every kernel, at those of ``sizes`` that it has, printed as they come, and what kept some from being
+    counted."""
     counts: Counts = {}
-    obstacles = {machine: obstacle(machine) for machine in dict.fromkeys(kernel.machine for kernel in KERNELS)}
-    print(f"{'instructions per sample':32}" + "".join(f"{size:>9}" for size in sizes))
-    for kernel in KERNELS:
-        if not obstacles[kernel.machine]:
-            row = counts[kernel.name] = {size: count(kernel, size) for size in sizes}
-            print(f"{kernel.name:32}" + "".join(f"{value:9.1f}" for value in row.values()), flush=True)
+    obstacles = {machine: obstacle(machine) for machine in dict.fromkeys(kernel.machine for kernel in kernels)}
+    told: tuple[str, ...] = ()
+    for kernel in kernels:
+        chosen = tuple(size for size in kernel.sizes if size in sizes)
+        if not obstacles[kernel.machine] and chosen:
+            if chosen != told:
+                print(f"{'instructions per sample':36}" + "".join(f"{size:>9}" for size in chosen))
+                told = chosen
+            row = counts[kernel.name] = {size: count(kernel, size) for size in chosen}
+            print(f"{kernel.name:36}" + "".join(f"{value:9.1f}" for value in row.values()), flush=True)
     return counts, [f"{machine.name}: {reason}" for machine, reason in obstacles.items() if reason]
+
+
+def merged(record: dict[str, Any], kernels: list[Kernel], counts: Counts) -> dict[str, Any]:
+    """The record with new counts in it; what no kernel is called any more is left out."""
+    compilers = record["compilers"] | {kernel.machine.name: compiler_version(kernel.machine) for kernel in kernels}
+    rows = record["instructions_per_sample"] | counts
+    return {"written_by": _HOW, "compilers": compilers,
+            "instructions_per_sample": {kernel.name: rows[kernel.name] for kernel in KERNELS if kernel.name in rows}}
 
 
 def compare(counts: Counts) -> list[str]:
@@ -86,15 +98,17 @@ def main() -> int:
     """See above."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--record", action="store_true", help=f"write {RECORD.name}; needs both processors' tools")
-    parser.add_argument("--sizes", nargs="+", default=list(SIZES), metavar="LAYERSxHIDDEN")
+    parser.add_argument("--kernels", default="", metavar="PART", help="only those with this in their name")
+    all_sizes = list(dict.fromkeys(size for kernel in KERNELS for size in kernel.sizes))
+    parser.add_argument("--sizes", nargs="+", default=all_sizes, metavar="SIZE", help="LAYERSxHIDDEN, or presets")
     options = parser.parse_args()
-    counts, missing = count_all(list(SIZES) if options.record else options.sizes)
+    kernels = [kernel for kernel in KERNELS if options.kernels in kernel.name]
+    counts, missing = count_all(kernels, all_sizes if options.record else options.sizes)
     print("\n".join(f"not counted: {reason}" for reason in missing), end="\n" if missing else "")
     if options.record:
         if missing:
             return 1
-        compilers = {kernel.machine.name: compiler_version(kernel.machine) for kernel in KERNELS}
-        write_json(RECORD, {"written_by": _HOW, "compilers": compilers, "instructions_per_sample": counts})
+        write_json(RECORD, merged(read_record(), kernels, counts))
         return 0
     complaints = compare(counts)
     print("\n".join(f"FAILED: {line}" for line in complaints) or f"nothing grew by more than {LARGEST_GROWTH:.0%}")

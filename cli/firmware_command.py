@@ -56,7 +56,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
 def write(model: Path, out: Path, target: str | None, io: str | None, board: str | None, link: bool,
           kernels: str | None, name: str | None, as_json: bool) -> None:
-    """Write MODEL (a .tflite of a streaming LSTM or GRU) as C99: tables, runtime, golden vectors, README.
+    """Write MODEL (a .tflite of a streaming LSTM, GRU or WaveNet) as C99: tables, runtime, golden vectors, README.
 
     \b
     Examples:

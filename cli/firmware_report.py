@@ -7,7 +7,7 @@ import click
 
 from neuralpedal.cli.console import figure, note, print_table
 from neuralpedal.contract.errors import SpecError
-from neuralpedal.firmware_bridge.cost_model import Cost, arithmetic_of
+from neuralpedal.firmware_bridge.cost_model import Cost, arithmetic_of, size_of
 from neuralpedal.firmware_bridge.fit import USABLE_SHARE, Fit, MeasuredPedal, fit_all, fit_board
 from neuralpedal.firmware_bridge.project import read_project
 from neuralpedal.firmware_bridge.verification import Verification
@@ -17,11 +17,11 @@ def measured_pedal(folder: Path, found: Verification) -> MeasuredPedal:
     """What a verification tells about costs."""
     project = read_project(folder)
     manifest = project.model.manifest()
-    spec, cost = manifest.recurrent, None
+    cost = None
     if found.instructions_per_sample is not None and found.flash_bytes is not None and found.ram_bytes is not None:
         cost = Cost(found.instructions_per_sample, found.flash_bytes, found.ram_bytes + (found.stack_bytes or 0))
-    return MeasuredPedal(arithmetic_of(manifest.scheme, project.kernels), spec.num_layers, spec.hidden_size,
-                         spec.sample_rate_hz, found.target, cost)
+    return MeasuredPedal(arithmetic_of(manifest.scheme, project.kernels), size_of(manifest.network),
+                         manifest.sample_rate_hz, found.target, cost)
 
 
 def fits_of(pedal: MeasuredPedal, board: str | None) -> list[Fit]:
@@ -59,15 +59,20 @@ def print_fits(fits: list[Fit], sample_rate_hz: int) -> None:
     """The table of boards, or the answer for one."""
     if len(fits) == 1:
         one = fits[0]
-        click.echo(f"{one.title}: {'yes' if one.fits else 'no'}, {one.reason}; largest hidden size that would fit: "
-                   f"{one.largest_hidden_size or 'none'} (estimated)")
+        largest = (f"; largest hidden size that would fit: {_largest(one)} (estimated)"
+                   if one.largest_hidden_size is not None else "")
+        click.echo(f"{one.title}: {'yes' if one.fits else 'no'}, {one.reason}{largest}")
     elif fits:
         rows = [[one.title, "yes" if one.fits else "no", f"{one.estimated_cycles_per_sample:,.0f}",
                  f"{one.estimated_share:.0%}", f"{one.flash_bytes:,} / {one.free_flash_bytes:,}",
-                 f"{one.ram_bytes:,} / {one.free_ram_bytes:,}", str(one.largest_hidden_size or "none")] for one in fits]
+                 f"{one.ram_bytes:,} / {one.free_ram_bytes:,}", _largest(one)] for one in fits]
         print_table(f"Boards at {sample_rate_hz} Hz, estimated from instruction counts ({USABLE_SHARE:.0%} of a sample "
                     "period are usable)",
                     ["", "fits", "cycles/sample", "of period", "flash", "RAM", "largest H"], rows)
+
+
+def _largest(fit: Fit) -> str:
+    return "-" if fit.largest_hidden_size is None else str(fit.largest_hidden_size or "none")
 
 
 def _measured(found: Verification) -> list[list[str]]:

@@ -10,7 +10,6 @@ from neuralpedal.firmware_bridge.c_sources import runtime_text
 from neuralpedal.firmware_bridge.compiler import find_program, run_compiler
 from neuralpedal.firmware_bridge.emulator import Playing, play
 from neuralpedal.firmware_bridge.footprint import Footprint, forbidden_instructions, link_footprint, read_footprint
-from neuralpedal.firmware_bridge.generated_code import STACK_BYTES
 from neuralpedal.firmware_bridge.project import Project
 from neuralpedal.firmware_bridge.target import WARNING_FLAGS, Target
 
@@ -36,8 +35,8 @@ class Emulation:
         if self.playing.state_bytes != project.state_bytes:
             found.append(f"the state takes {self.playing.state_bytes} bytes, the header says {project.state_bytes}")
         stack_bytes = self.playing.stack_bytes
-        if stack_bytes is not None and stack_bytes > STACK_BYTES:
-            found.append(f"a call takes {stack_bytes} bytes of stack, the header says {STACK_BYTES}")
+        if stack_bytes is not None and stack_bytes > project.stack_bytes:
+            found.append(f"a call takes {stack_bytes} bytes of stack, the header says {project.stack_bytes}")
         return found
 
 

@@ -5,10 +5,11 @@ knows no caches, no wait states and no bus; docs/firmware.md says how to measure
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from neuralpedal.contract.errors import SpecError
 from neuralpedal.firmware_bridge.board_catalog import Board, boards, cores, find_board
-from neuralpedal.firmware_bridge.cost_model import Cost, cost_model
+from neuralpedal.firmware_bridge.cost_model import Cost, NetworkSize, RecurrentSize, cost_model
 
 USABLE_SHARE = 0.8
 """Of a sample period, for the pedal: the rest is for audio transfers, knobs and what the estimate does not know."""
@@ -22,13 +23,12 @@ class MeasuredPedal:
     """What is known of a pedal: its network, and what it costs on the target that it was verified for.
 
     Attributes:
-        arithmetic: see cost_model.arithmetic_of.
+        arithmetic: see cost_model.arithmetic_of. size: see cost_model.size_of.
         target: None with ``cost`` None: nothing was measured, and all is estimated from the network's size.
     """
 
     arithmetic: str
-    num_layers: int
-    hidden_size: int
+    size: NetworkSize
     sample_rate_hz: int
     target: str | None = None
     cost: Cost | None = None
@@ -42,7 +42,7 @@ class Fit:
         fits: whether flash, RAM and time suffice. reason: what does not, or how much is left, in one line.
         counted: whether the instructions were counted for this board's core (else scaled from another's).
         estimated_cycles_per_sample, estimated_share: of a sample period; estimates, see above.
-        largest_hidden_size: with as many layers and the same scheme; 0 when none fits.
+        largest_hidden_size: with as many layers and the same scheme; 0 when none fits, None for a WaveNet.
     """
 
     board: str
@@ -56,19 +56,27 @@ class Fit:
     free_flash_bytes: int
     ram_bytes: int
     free_ram_bytes: int
-    largest_hidden_size: int
+    largest_hidden_size: int | None
 
 
 def fit_all(pedal: MeasuredPedal) -> list[Fit]:
-    """One row per board. Raises SpecError for a network without fitted costs."""
-    return [fit_board(pedal, name) for name in boards()]
+    """One row per board with a core that such networks have fitted costs on. Raises SpecError when there is none."""
+    found, missing = [], None
+    for name in boards():
+        try:
+            found.append(fit_board(pedal, name))
+        except SpecError as error:
+            missing = error
+    if missing and not found:
+        raise missing
+    return found
 
 
 def fit_board(pedal: MeasuredPedal, name: str) -> Fit:
     """Raises SpecError for an unknown board, or a network without fitted costs."""
     board = find_board(name)
     estimate = _Estimate(pedal, board)
-    cost = estimate.cost(pedal.hidden_size)
+    cost = estimate.cost(pedal.size)
     wrong = list(estimate.obstacles(cost))
     share = estimate.share(cost)
     left = f"about {share:.0%} of a sample period ({USABLE_SHARE:.0%} usable)"
@@ -87,15 +95,15 @@ class _Estimate:
         is_float = pedal.arithmetic == _FLOAT
         self._cycles, target = self._core.cycles(is_float), self._core.counting_target(is_float)
         self.counted = target == pedal.target == board.core
-        self._model = cost_model(target, pedal.arithmetic, pedal.num_layers)
+        self._model = cost_model(target, pedal.arithmetic, pedal.size)
         self._corrections = (1.0, 1.0, 1.0)
         if pedal.cost is not None and pedal.target is not None:
-            fitted = cost_model(pedal.target, pedal.arithmetic, pedal.num_layers).cost(pedal.hidden_size)
+            fitted = cost_model(pedal.target, pedal.arithmetic, pedal.size).cost(pedal.size)
             self._corrections = (pedal.cost.instructions_per_sample / fitted.instructions_per_sample,
                                  pedal.cost.flash_bytes / fitted.flash_bytes, pedal.cost.ram_bytes / fitted.ram_bytes)
 
-    def cost(self, hidden_size: int) -> Cost:
-        fitted = self._model.cost(hidden_size)
+    def cost(self, size: NetworkSize) -> Cost:
+        fitted = self._model.cost(size)
         time, flash, ram = self._corrections
         return Cost(fitted.instructions_per_sample * time, fitted.flash_bytes * flash, fitted.ram_bytes * ram)
 
@@ -119,7 +127,10 @@ class _Estimate:
             if needed > size - reserved:
                 yield f"too large: {needed:,.0f} bytes of {what}, {size - reserved:,} free"
 
-    def largest_hidden_size(self) -> int:
-        fitting = [size for size in range(1, _LARGEST_SIZE + 1)
-                   if not any(self.obstacles(self.cost(size)))]
+    def largest_hidden_size(self) -> int | None:
+        size = self._pedal.size
+        if not isinstance(size, RecurrentSize):
+            return None
+        fitting = [hidden for hidden in range(1, _LARGEST_SIZE + 1)
+                   if not any(self.obstacles(self.cost(replace(size, hidden_size=hidden))))]
         return max(fitting, default=0)

@@ -60,15 +60,16 @@ def write_blob(model: Path, samples: Samples) -> ModelBlob:
     """
     file = read_tflite(model)
     manifest = file.manifest()
-    spec = manifest.recurrent
-    if spec.family != "lstm" or manifest.scheme not in (*FLOAT_SCHEMES, W8A16):
-        raise ModelFileError(f"{file.path}: a {spec.label} as {manifest.scheme} has no player on a board; convert an "
-                             f"LSTM to {W8A16} or {' or '.join(FLOAT_SCHEMES)}, or flash its C (neuralpedal firmware)")
+    if manifest.network.family != "lstm" or manifest.scheme not in (*FLOAT_SCHEMES, W8A16):
+        raise ModelFileError(f"{file.path}: a {manifest.network.label} as {manifest.scheme} has no player on a board; "
+                             f"convert an LSTM to {W8A16} or {' or '.join(FLOAT_SCHEMES)}, or flash its C (neuralpedal "
+                             "firmware)")
     if manifest.initial_state is not None:
         raise ModelFileError(f"{file.path}: begins in a state of its own, and a player on a board begins in zero "
                              "state; flash its C (neuralpedal firmware)")
     arithmetic = Arithmetic.W8A16 if manifest.scheme == W8A16 else Arithmetic.FLOAT
     make = _w8a16_parts if arithmetic == Arithmetic.W8A16 else _float_parts
+    spec = manifest.recurrent
     constants, *tables = make(file, samples)
     digest = blob_digest(model)
     name = manifest.name.encode()[:NAME_BYTES].decode(errors="ignore")

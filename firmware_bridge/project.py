@@ -16,6 +16,7 @@ from neuralpedal.firmware_bridge.c_identifier import check_identifier, identifie
 from neuralpedal.firmware_bridge.c_sources import c_sources, runtime_text
 from neuralpedal.firmware_bridge.code_generation import IO_TYPES, CodeRequest
 from neuralpedal.firmware_bridge.expected_audio import ExpectedAudio
+from neuralpedal.firmware_bridge.generated_code import STACK_BYTES
 from neuralpedal.firmware_bridge.golden import GOLDEN_IN, GOLDEN_OUT, GOLDEN_S, golden_dry, golden_wet
 from neuralpedal.firmware_bridge.project_readme import project_readme
 from neuralpedal.firmware_bridge.target import Target, load_target
@@ -30,7 +31,8 @@ class Project:
 
     Attributes:
         folder: where it lies. files: all that was written, for regenerating without touching anything else.
-        state_bytes, table_bytes: RAM of one state, constants of the model. board: whose example is among the files.
+        state_bytes, table_bytes, stack_bytes: RAM of one state, constants of the model, what a call promises to stay
+            below. board: whose example is among the files.
     """
 
     folder: Path
@@ -44,6 +46,7 @@ class Project:
     table_bytes: int
     files: tuple[str, ...]
     board: str | None = None
+    stack_bytes: int = STACK_BYTES
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -86,7 +89,7 @@ def write_project(model: Path, out: Path, target: str | None = None, io: str | N
     contents[MODEL_FILE] = model.read_bytes()
     project = Project(out, name, target, io, kernels, hashlib.sha256(contents[MODEL_FILE]).hexdigest(),
                       metadata.version("neuralpedal"), made.code.state_bytes, made.code.constant_bytes,
-                      tuple(sorted([*contents, "README.md", PROJECT_FILE])), board)
+                      tuple(sorted([*contents, "README.md", PROJECT_FILE])), board, made.code.stack_bytes)
     contents["README.md"] = project_readme(project, chosen, file.manifest(), request.command).encode()
     contents[PROJECT_FILE] = _encode(project)
     _replace_folder(out, lambda folder: _write_all(folder, contents))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def project_readme(project: "Project", target: Target, manifest: Manifest, command: str) -> str:
     """Markdown."""
-    spec = manifest.recurrent
+    spec = manifest.network
     sample = {"float": "float", "int16": "int16_t"}[project.io]
     kernels = f", arithmetic of {project.kernels}" if project.kernels else ""
     return f"""# {project.name}: a pedal in C99

@@ -24,7 +24,7 @@ PIECE, LINE_FLOATS = 64, 16
 """Samples that the kernel plays at once; floats that begin together in memory."""
 
 _LEAST_ROOM = 2 * PIECE
-_STACK_BYTES = 1024 + 2 * 4 * PIECE
+_STACK_BYTES = 1536 + 2 * 4 * PIECE
 """But for the activations of a layer: frames of the kernel, what is heard and what is answered."""
 
 
@@ -55,7 +55,7 @@ def wavenet_code(file: TfliteFile, kernel: VectorKernel | None) -> GeneratedCode
     memory = tracks[-1].memory + tracks[-1].channels * tracks[-1].row
     rest = _rest(weights, tracks)
     passed, most_sums = PIECE * max(conv.channels for conv in spec.arrays), max(conv.sums for conv in spec.arrays)
-    lanes, together, sums = (kernel.lanes, kernel.together, kernel.sums) if kernel else (1, 4, 8)
+    lanes, together, sums = (kernel.lanes, kernel.together, kernel.sums) if kernel else (1, 4, 16)
     defines = (
         define("WAVENET", 1), define("LANES", lanes), define("INT16_WEIGHTS", 0),
         define("TOGETHER", together, "vectors of time"), define("SUMS", sums, "vectors of sums in registers"),

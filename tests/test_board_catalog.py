@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from neuralpedal.contract.errors import SpecError
 from neuralpedal.firmware_bridge.board_catalog import Board, Core, boards, cores, find_board, read_rows
-from neuralpedal.firmware_bridge.cost_model import Cost, CostModel, cost_model
+from neuralpedal.firmware_bridge.cost_model import Cost, CostModel, RecurrentSize, cost_model
 from neuralpedal.firmware_bridge.fit import USABLE_SHARE, MeasuredPedal, fit_all, fit_board
 from neuralpedal.firmware_bridge.target import load_target, target_names
 
@@ -21,7 +21,8 @@ toy:
   ram_bytes: 4_000
   source: nowhere
 """
-PEDAL = MeasuredPedal("w8a16", 1, 8, 48_000)
+SIZE = RecurrentSize(1, 8)
+PEDAL = MeasuredPedal("w8a16", SIZE, 48_000)
 
 
 def test_every_core_is_counted_by_targets_that_are_emulated() -> None:
@@ -65,7 +66,7 @@ def test_an_unknown_board_is_an_error_that_lists_them() -> None:
 
 
 def test_what_was_counted_decides_on_its_own_core() -> None:
-    fitted = cost_model("cortex-m7", "w8a16", 1).cost(8)
+    fitted = cost_model("cortex-m7", "w8a16", SIZE).cost(SIZE)
     counted = replace(PEDAL, target="cortex-m7", cost=Cost(2_000.0, fitted.flash_bytes, fitted.ram_bytes))
     found = fit_board(counted, "daisy-seed")
     assert found.counted and found.fits
@@ -78,14 +79,15 @@ def test_what_was_counted_decides_on_its_own_core() -> None:
 
 
 def test_a_pedal_that_is_too_slow_or_too_large_says_so_with_figures() -> None:
-    slow = fit_board(replace(PEDAL, hidden_size=40), "stm32f4-black-pill")
+    slow = fit_board(replace(PEDAL, size=RecurrentSize(1, 40)), "stm32f4-black-pill")
     assert not slow.fits and "too slow" in slow.reason and "% of a sample period" in slow.reason
     large = fit_board(replace(PEDAL, target="cortex-m7", cost=Cost(100.0, 80_000.0, 100.0)), "daisy-seed")
     assert not large.fits and "80,000 bytes of flash" in large.reason
 
 
 def test_costs_are_polynomials_of_the_hidden_size() -> None:
-    assert CostModel((1.0, 2.0, 3.0), (4.0, 0.0, 0.5), (7.0, 1.0, 0.0)).cost(10) == Cost(321.0, 54.0, 17.0)
+    model = CostModel((1.0, 2.0, 3.0), (4.0, 0.0, 0.5), (7.0, 1.0, 0.0))
+    assert model.cost(RecurrentSize(1, 10)) == Cost(321.0, 54.0, 17.0)
 
 
 def test_a_board_that_runs_from_ram_needs_ram_for_code_and_tables_too() -> None:
@@ -102,12 +104,12 @@ def test_a_higher_sample_rate_takes_a_larger_share() -> None:
 
 @given(st.sampled_from(sorted(boards())), st.integers(1, 2), st.integers(1, 64))
 def test_the_largest_size_fits_and_the_next_does_not(board: str, num_layers: int, hidden_size: int) -> None:
-    pedal = MeasuredPedal("w8a16", num_layers, hidden_size, 48_000)
+    pedal = MeasuredPedal("w8a16", RecurrentSize(num_layers, hidden_size), 48_000)
     largest = fit_board(pedal, board).largest_hidden_size
-    assert fit_board(replace(pedal, hidden_size=largest + 1), board).fits is False
+    assert fit_board(replace(pedal, size=RecurrentSize(num_layers, largest + 1)), board).fits is False
     assert largest >= hidden_size or not fit_board(pedal, board).fits
     if largest:
-        found = fit_board(replace(pedal, hidden_size=largest), board)
+        found = fit_board(replace(pedal, size=RecurrentSize(num_layers, largest)), board)
         assert found.fits and found.estimated_share <= USABLE_SHARE
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from firmware_pedals import Wanted, need, write_pedal
 from neuralpedal.contract.errors import FirmwareError
-from neuralpedal.firmware_bridge.cost_model import arithmetic_of, cost_model
+from neuralpedal.firmware_bridge.cost_model import RecurrentSize, arithmetic_of, cost_model
 from neuralpedal.firmware_bridge.emulator import read_playing
 from neuralpedal.firmware_bridge.footprint import find_forbidden
 from neuralpedal.firmware_bridge.project import Project, write_project
@@ -92,7 +92,8 @@ def test_sixteen_units_meet_their_targets_on_a_cortex_m7_and_cost_what_was_fitte
         scheme: str, kernels: str | None, most: int, tmp_path: Path) -> None:
     io = "float" if scheme == "float32" else "int16"
     found = verify_project(make(tmp_path, "cortex-m7", io, Wanted(scheme, 16), 0.01, kernels).folder)
-    fitted = cost_model("cortex-m7", arithmetic_of(scheme, kernels), 1).cost(16)
+    size = RecurrentSize(1, 16)
+    fitted = cost_model("cortex-m7", arithmetic_of(scheme, kernels), size).cost(size)
     assert found.instructions_per_sample and found.instructions_per_sample <= most
     # A kernel that changed by more wants new costs: python benchmarks/firmware.py --costs firmware_bridge/costs.yaml
     assert found.instructions_per_sample == pytest.approx(fitted.instructions_per_sample, rel=0.1)

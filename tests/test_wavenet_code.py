@@ -7,17 +7,15 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from wavenets import KINDS, conv_array, wavenet_specs
+from wavenets import KINDS, conv_array, wavenet_specs, write_wavenet
 
 from firmware_pedals import IRREGULAR, need
 from neuralpedal.cli.tflite_player import open_tflite
-from neuralpedal.contract.manifest import Manifest
 from neuralpedal.contract.metrics import esr
 from neuralpedal.contract.reference_wavenet import ReferenceWaveNet
-from neuralpedal.contract.tflite_file import TfliteFile, read_tflite
+from neuralpedal.contract.tflite_file import TfliteFile
 from neuralpedal.contract.wavenet import WaveNetSpec
-from neuralpedal.contract.wavenet_weights import WaveNetWeights, random_wavenet
-from neuralpedal.convert.float_graph import build_float32, build_w8
+from neuralpedal.contract.wavenet_weights import random_wavenet
 from neuralpedal.device.stream import stream
 from neuralpedal.firmware_bridge.c_sources import c_sources, runtime_text
 from neuralpedal.firmware_bridge.code_generation import CodeRequest
@@ -45,12 +43,6 @@ WIDE = WaveNetSpec(arrays=(conv_array(17, (1, 9), 2, head_size=9, gated=True), c
 kinds = pytest.mark.parametrize("kind", KINDS)
 
 
-def _write(path: Path, weights: WaveNetWeights, scheme: str = "float32", **fields: float) -> TfliteFile:
-    build = {"float32": build_float32, "w8": build_w8}[scheme]
-    path.write_bytes(build(weights, Manifest(name="test", scheme=scheme, network=weights.spec, **fields)))
-    return read_tflite(path)
-
-
 def _portable(file: TfliteFile, folder: Path) -> LoadedPedal:
     folder.mkdir()
     made = c_sources(file, CodeRequest("float", None, "pedal", "a test"))
@@ -64,20 +56,20 @@ def test_vectors_of_any_width_play_what_the_reference_plays(name: str, kind: str
     kernel = KERNELS[name]
     if not runs_here(kernel.lanes):
         pytest.skip(f"no vectors of {kernel.lanes} here")
-    file, dry = _write(tmp_path / "pedal.tflite", random_wavenet(KINDS[kind], 5)), plucks(0.05)
+    file, dry = write_wavenet(tmp_path / "pedal.tflite", random_wavenet(KINDS[kind], 5)), plucks(0.05)
     np.testing.assert_allclose(play_here(file, tmp_path / "c", kernel, dry), ExpectedAudio(file).play(dry), atol=1e-5)
 
 
 @pytest.mark.parametrize("spec", [*KINDS.values(), WIDE], ids=[*KINDS, "wide"])
 def test_without_vectors_c99_plays_what_the_reference_plays(spec: WaveNetSpec, tmp_path: Path) -> None:
-    file, dry = _write(tmp_path / "pedal.tflite", random_wavenet(spec, 6)), plucks(0.02)
+    file, dry = write_wavenet(tmp_path / "pedal.tflite", random_wavenet(spec, 6)), plucks(0.02)
     played = _portable(file, tmp_path / "c").process(dry)
     np.testing.assert_allclose(played, ExpectedAudio(file).play(dry), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["wavenet-3+2-gated", "wavenet-4-a2"])
 def test_c_plays_what_nam_s_own_player_plays(name: str, tmp_path: Path) -> None:
-    file = _write(tmp_path / "pedal.tflite", read_wavenet(read_json(GOLDEN / f"{name}.nam"), 48_000))
+    file = write_wavenet(tmp_path / "pedal.tflite", read_wavenet(read_json(GOLDEN / f"{name}.nam"), 48_000))
     with np.load(GOLDEN / f"{name}.npz") as arrays:
         played = _portable(file, tmp_path / "c").process(arrays["dry"])
         np.testing.assert_allclose(played, arrays["wet"], atol=1e-5)
@@ -90,7 +82,8 @@ def test_any_network_in_any_setting_is_the_reference(spec: WaveNetSpec, lanes: i
                                                      scheme: str, tmp_path: Path) -> None:
     if not runs_here(lanes):
         return
-    file = _write(tmp_path / "pedal.tflite", random_wavenet(spec, 7), scheme, input_gain_db=3.0, output_gain_db=-2.0)
+    file = write_wavenet(tmp_path / "pedal.tflite", random_wavenet(spec, 7), scheme, input_gain_db=3.0,
+                         output_gain_db=-2.0)
     dry = plucks(0.02)
     played = play_here(file, tmp_path / "c", VectorKernel(lanes, together=together, sums=sums), dry)
     wanted = ExpectedAudio(file).play(dry)
@@ -99,7 +92,7 @@ def test_any_network_in_any_setting_is_the_reference(spec: WaveNetSpec, lanes: i
 
 @pytest.mark.parametrize("kind", ["gated", "a2"])
 def test_neon_plays_what_the_reference_plays(kind: str, tmp_path: Path) -> None:
-    file, dry = _write(tmp_path / "pedal.tflite", random_wavenet(KINDS[kind], 8)), plucks(0.02)
+    file, dry = write_wavenet(tmp_path / "pedal.tflite", random_wavenet(KINDS[kind], 8)), plucks(0.02)
     folder = tmp_path / "c"
     folder.mkdir()
     sources, _ = write_sources(file, folder, VectorKernel(4, together=2, sums=16))
@@ -113,7 +106,7 @@ def test_sanitizers_find_nothing(name: str, compiler: str, tmp_path: Path) -> No
     kernel = KERNELS.get(name)
     if kernel and not runs_here(kernel.lanes):
         pytest.skip(f"no vectors of {kernel.lanes} here")
-    file, dry = _write(tmp_path / "pedal.tflite", random_wavenet(KINDS["gated"], 9)), plucks(0.05)
+    file, dry = write_wavenet(tmp_path / "pedal.tflite", random_wavenet(KINDS["gated"], 9)), plucks(0.05)
     sources = c_sources(file, CodeRequest("float", None, "pedal", "a test", kernel)).write(tmp_path)
     (tmp_path / "harness_host.c").write_text(runtime_text("harness_host.c"))
     flags = PORTABLE_FLAGS if kernel is None else ("-std=gnu11", "-O1", "-march=native", *WARNING_FLAGS)
@@ -127,7 +120,7 @@ def test_sanitizers_find_nothing(name: str, compiler: str, tmp_path: Path) -> No
 
 @pytest.mark.parametrize(("kind", "scheme"), [("a1", "float32"), ("gated", "w8"), ("a2", "w8"), ("skip", "float32")])
 def test_the_native_engine_plays_a_file_in_blocks_of_any_length(kind: str, scheme: str, tmp_path: Path) -> None:
-    file, dry = _write(tmp_path / "pedal.tflite", random_wavenet(KINDS[kind], 10), scheme), plucks(0.05)
+    file, dry = write_wavenet(tmp_path / "pedal.tflite", random_wavenet(KINDS[kind], 10), scheme), plucks(0.05)
     wanted = ExpectedAudio(file).play(dry)
     for block_size in (1, 7, 64, 100, 1024):
         engine = open_tflite(file.path, "native", block_size, tmp_path / "cache")
@@ -140,7 +133,7 @@ def test_the_native_engine_plays_a_file_in_blocks_of_any_length(kind: str, schem
 
 
 def test_a_reset_pedal_is_where_long_silence_leaves_it(tmp_path: Path) -> None:
-    file = _write(tmp_path / "pedal.tflite", random_wavenet(KINDS["gated"], 11))
+    file = write_wavenet(tmp_path / "pedal.tflite", random_wavenet(KINDS["gated"], 11))
     engine, silence = open_tflite(file.path, "native", 64, tmp_path / "cache"), np.zeros(640, np.float32)
     fresh = stream(engine, silence)
     np.testing.assert_allclose(fresh, ReferenceWaveNet(random_wavenet(KINDS["gated"], 11)).process(silence), atol=1e-5)
@@ -149,7 +142,7 @@ def test_a_reset_pedal_is_where_long_silence_leaves_it(tmp_path: Path) -> None:
 
 
 def test_what_is_no_number_is_forgotten_after_the_receptive_field(tmp_path: Path) -> None:
-    file, dry = _write(tmp_path / "pedal.tflite", random_wavenet(KINDS["a2"], 12)), plucks(0.02)
+    file, dry = write_wavenet(tmp_path / "pedal.tflite", random_wavenet(KINDS["a2"], 12)), plucks(0.02)
     wanted = ExpectedAudio(file).play(dry)
     dry[100] = np.nan
     played = _portable(file, tmp_path / "c").process(dry)

@@ -1,10 +1,15 @@
-"""WaveNets for tests: small ones of every kind."""
+"""WaveNets for tests: small ones of every kind, and their files."""
 
+from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
 
+from neuralpedal.contract.manifest import Manifest
+from neuralpedal.contract.tflite_file import TfliteFile, read_tflite
 from neuralpedal.contract.wavenet import ConvArray, WaveNetSpec
+from neuralpedal.contract.wavenet_weights import WaveNetWeights
+from neuralpedal.convert.float_graph import build_float32, build_w8
 
 
 def conv_array(channels: int, dilations: tuple[int, ...], taps: int | tuple[int, ...] = 3,
@@ -23,6 +28,13 @@ KINDS = {
                                          head_bias=True),), head_scale=0.125),
     "skip": WaveNetSpec(arrays=(conv_array(5, (3, 40), (2, 1), activation="relu"),), head_scale=1.0, skip=True),
 }
+
+
+def write_wavenet(path: Path, weights: WaveNetWeights, scheme: str = "float32", **fields: float) -> TfliteFile:
+    """A network's file; ``fields`` are its manifest's."""
+    build = {"float32": build_float32, "w8": build_w8}[scheme]
+    path.write_bytes(build(weights, Manifest(name="test", scheme=scheme, network=weights.spec, **fields)))
+    return read_tflite(path)
 
 
 @st.composite

@@ -57,14 +57,16 @@ PEDAL_INLINE void pedal_add_inputs(pedal_sums sums, const int channels, const in
 #pragma GCC unroll 16
     for (int i = 0; i < inputs; i++) {
         pedal_floats heard[PEDAL_TOGETHER];
+        const float *from = x + (size_t)i * row;
+        PEDAL_ONE_ADDRESS(from);
 #pragma GCC unroll 16
         for (int part = 0; part < parts; part++)
-            heard[part] = pedal_load(x + (size_t)i * row + part * PEDAL_LANES);
+            heard[part] = pedal_load(from + part * PEDAL_LANES);
 #pragma GCC unroll 32
         for (int c = 0; c < channels; c++)
 #pragma GCC unroll 16
             for (int part = 0; part < parts; part++)
-                sums[c][part] += weights[i * stride + c] * heard[part];
+                sums[c][part] = PEDAL_MULTIPLY_ADD(weights[i * stride + c], heard[part], sums[c][part]);
     }
 }
 
@@ -79,7 +81,7 @@ PEDAL_INLINE void pedal_sum_share(const int C, const int M, const int K, const i
         const pedal_floats condition = pedal_load(task->condition + t + (size_t)(part * PEDAL_LANES));
 #pragma GCC unroll 32
         for (int c = 0; c < channels; c++)
-            sums[c][part] = bias[c] + mixin[c] * condition;
+            sums[c][part] = PEDAL_MULTIPLY_ADD(mixin[c], condition, bias[c]);
     }
     const float *x = task->x.at + t - (size_t)(K - 1) * task->dilation;
 #pragma GCC unroll 1
@@ -178,11 +180,11 @@ static void pedal_convolve(pedal_rows in, size_t inputs, size_t taps, const floa
             for (size_t k = 0; k < taps; k++, x++) {
                 size_t i = 0;
                 for (; i + 1 < inputs; i += 2, w += 2 * outputs) {
-                    even += w[0] * pedal_load(x + i * in.row);
-                    odd += w[outputs] * pedal_load(x + (i + 1) * in.row);
+                    even = PEDAL_MULTIPLY_ADD(w[0], pedal_load(x + i * in.row), even);
+                    odd = PEDAL_MULTIPLY_ADD(w[outputs], pedal_load(x + (i + 1) * in.row), odd);
                 }
                 if (i < inputs) {
-                    even += w[0] * pedal_load(x + i * in.row);
+                    even = PEDAL_MULTIPLY_ADD(w[0], pedal_load(x + i * in.row), even);
                     w += outputs;
                 }
             }
@@ -207,6 +209,7 @@ static void pedal_make_room(pedal_state *state, size_t samples)
             continue;
         float *row = state->memory + of->memory;
         for (size_t c = 0; c < of->channels; c++, row += of->row)
+            PEDAL_UNROLL
             for (size_t t = 0; t < of->lead; t += PEDAL_LANES)
                 pedal_store(row + t, pedal_load(row + at + t));
         state->at[track] = 0;

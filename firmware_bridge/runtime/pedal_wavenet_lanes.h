@@ -34,6 +34,20 @@ PEDAL_INLINE pedal_floats pedal_limit_lanes(pedal_floats x, float limit)
 }
 #endif
 
+/* a * b + c, fused where that is one instruction. */
+#if PEDAL_LANES > 1
+#define PEDAL_MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
+#else
+#define PEDAL_MULTIPLY_ADD(a, b, c) PEDAL_FMA(a, b, c)
+#endif
+
+/* Keeps the compiler from an address of its own for every sample behind this one, which it would keep in memory. */
+#if PEDAL_LANES == 1 && defined(__GNUC__)
+#define PEDAL_ONE_ADDRESS(pointer) __asm__("" : "+r"(pointer))
+#else
+#define PEDAL_ONE_ADDRESS(pointer) (void)(pointer)
+#endif
+
 enum { PEDAL_TANH, PEDAL_RELU, PEDAL_LEAKY_RELU };
 
 /* The larger of two, lane by lane; y where x is not a number. */
@@ -70,8 +84,12 @@ PEDAL_INLINE pedal_floats pedal_tanh_lanes(pedal_floats argument)
 {
     const pedal_floats x = pedal_limit_lanes(argument, 7.0f);
     const pedal_floats u = x * x;
-    const pedal_floats above = ((3.93001435e-06f * u + 2.27698923e-03f) * u + 1.23021833e-01f) * u + 9.99995688e-01f;
-    const pedal_floats below = ((1.42350880e-04f * u + 2.10721813e-02f) * u + 4.56340318e-01f) * u + 1.0f;
+    pedal_floats above = PEDAL_MULTIPLY_ADD(3.93001435e-06f, u, 2.27698923e-03f);
+    above = PEDAL_MULTIPLY_ADD(above, u, 1.23021833e-01f);
+    above = PEDAL_MULTIPLY_ADD(above, u, 9.99995688e-01f);
+    pedal_floats below = PEDAL_MULTIPLY_ADD(1.42350880e-04f, u, 2.10721813e-02f);
+    below = PEDAL_MULTIPLY_ADD(below, u, 4.56340318e-01f);
+    below = PEDAL_MULTIPLY_ADD(below, u, 1.0f);
     return pedal_quotient(x * above, below);
 }
 
@@ -79,7 +97,13 @@ PEDAL_INLINE pedal_floats pedal_activate(int kind, pedal_floats x)
 {
     if (kind == PEDAL_TANH)
         return pedal_tanh_lanes(x);
-    return pedal_larger(x, (kind == PEDAL_LEAKY_RELU ? 0.01f : 0.0f) * x);
+    const float slope = kind == PEDAL_LEAKY_RELU ? 0.01f : 0.0f;
+#if PEDAL_LANES == 1 && defined(__FP_FAST_FMAF) && defined(__GNUC__)
+    /* Comparisons of floats go through the flags of the core. */
+    return PEDAL_FMA(0.5f - 0.5f * slope, __builtin_fabsf(x), (0.5f + 0.5f * slope) * x);
+#else
+    return pedal_larger(x, slope * x);
+#endif
 }
 
 PEDAL_INLINE pedal_floats pedal_logistic_lanes(pedal_floats x)
