@@ -60,7 +60,7 @@ class Example(BaseModel):
 
     Attributes:
         folder: in ``boards/``. io: the type of its samples. build: how to compile and flash it, for the README.
-        link_folder: of the program that speaks the link as well; None where there is none.
+        link_folder: what the program needs besides to speak the link; None where it cannot.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

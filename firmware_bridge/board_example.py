@@ -8,6 +8,7 @@ from neuralpedal.firmware_bridge.board_catalog import Board, Example, boards, fi
 from neuralpedal.firmware_bridge.player_sources import PlayerSettings, player_texts
 
 SHARED_FILES = ("pedal_bypass.h", "pedal_cycles.h")
+_PLAIN_PROGRAM, _LINK_PROGRAM = "plain", "link"
 SKETCH = ".ino"
 
 
@@ -35,11 +36,12 @@ def example_texts(example: Example, folder_name: str, link: bool = False) -> dic
     """
     place = resources.files("neuralpedal.firmware_bridge").joinpath("boards")
     texts = {name: place.joinpath(name).read_text(encoding="utf-8") for name in SHARED_FILES}
-    folder = example.link_folder if link else example.folder
-    assert folder, "asked for by find_example"
+    folders = [example.folder, _PLAIN_PROGRAM]
     if link:
+        assert example.link_folder, "asked for by find_example"
+        folders = [example.folder, _LINK_PROGRAM, example.link_folder]
         texts |= player_texts(PlayerSettings(example.io == "int16"))
-    for entry in place.joinpath(folder).iterdir():
+    for entry in (entry for folder in folders for entry in place.joinpath(folder).iterdir()):
         is_sketch = PurePosixPath(entry.name).suffix == SKETCH
         texts[f"{folder_name}{SKETCH}" if is_sketch else entry.name] = entry.read_text(encoding="utf-8")
     return texts

@@ -8,6 +8,7 @@ import pytest
 
 from firmware_pedals import Wanted, need, write_pedal
 from neuralpedal.contract.errors import SpecError
+from neuralpedal.firmware_bridge.board_catalog import boards
 from neuralpedal.firmware_bridge.board_example import boards_with_example, example_texts, find_example
 from neuralpedal.firmware_bridge.project import Project, read_project, write_project
 from neuralpedal.firmware_bridge.verification import verify_project
@@ -103,11 +104,13 @@ def test_a_project_for_a_board_is_verified_on_its_core_and_on_the_host(tmp_path:
     assert verify_project(project.folder, "host").passed
 
 
-@pytest.mark.parametrize("scheme", ["w8a16", "w8"])
-def test_an_example_that_speaks_the_link_compiles_with_all_its_sources_and_plays(scheme: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("board", "scheme"), [("pico-2", "w8a16"), ("pico-2", "w8"), ("teensy-4.1", "w8a16"),
+                                                ("daisy-seed", "w8")])
+def test_an_example_that_speaks_the_link_compiles_with_all_its_sources_and_plays(board: str, scheme: str,
+                                                                                 tmp_path: Path) -> None:
     need("arm-none-eabi-gcc", "qemu-system-arm")
     write_pedal(tmp_path / "pedal.tflite", Wanted(scheme, 8))
-    project = write_project(tmp_path / "pedal.tflite", tmp_path / "my-pedal", board="pico-2", golden_s=0.01, link=True)
+    project = write_project(tmp_path / "pedal.tflite", tmp_path / "my-pedal", board=board, golden_s=0.01, link=True)
     done = compile_example(project)
     assert done.returncode == 0, done.stderr
     symbols = subprocess.run(["arm-none-eabi-nm", str(tmp_path / "example.o")], capture_output=True, text=True,
@@ -120,8 +123,13 @@ def test_an_example_that_speaks_the_link_compiles_with_all_its_sources_and_plays
     assert "--link" in (project.folder / "README.md").read_text()
 
 
-def test_a_board_without_such_an_example_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match=r"board teensy-4\.1: has no example that speaks the link; these have: pico-2"):
+def test_a_board_without_such_an_example_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    described, example = find_example("teensy-4.1")
+    bare = described.model_copy(update={"example": example.model_copy(update={"link_folder": None})})
+    found = {**boards(), "teensy-4.1": bare}
+    monkeypatch.setattr("neuralpedal.firmware_bridge.board_example.boards", lambda: found)
+    monkeypatch.setattr("neuralpedal.firmware_bridge.board_example.find_board", lambda name: found[name])
+    with pytest.raises(SpecError, match=r"board teensy-4\.1: has no example that speaks the link; these have: daisy-seed"):
         write_project(GOLDEN, tmp_path / "out", board="teensy-4.1", link=True)
     with pytest.raises(SpecError, match="give --board as well"):
         write_project(GOLDEN, tmp_path / "out", link=True)

@@ -60,4 +60,11 @@ static inline pedal_sample pedal_bypass_mix(pedal_bypass *bypass, pedal_sample d
 #endif
 }
 
+/* A block of what is to be heard, in place of the wet signal. */
+static inline void pedal_bypass_mix_block(pedal_bypass *bypass, const pedal_sample *dry, pedal_sample *wet, size_t n)
+{
+    for (size_t t = 0; t < n; t++)
+        wet[t] = pedal_bypass_mix(bypass, dry[t], wet[t]);
+}
+
 #endif

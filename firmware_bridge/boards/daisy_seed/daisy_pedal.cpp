@@ -5,8 +5,7 @@
  */
 #include "daisy_seed.h"
 
-#include "pedal.h"
-#include "pedal_bypass.h"
+#include "pedal_program.h"
 
 #if PEDAL_IO_INT16
 #error "libDaisy's audio is float: generate the model with --io float"
@@ -20,10 +19,9 @@ using namespace daisy;
 /* One millisecond at 48 kHz. A shorter block has less latency and costs more calls. */
 static constexpr size_t BLOCK_SAMPLES = 48;
 
-static DaisySeed board;
+DaisySeed daisy_board;
 static GPIO footswitch, led;
-static pedal_state pedal;
-static pedal_bypass bypass;
+static pedal_program program;
 static CpuLoadMeter load;
 
 /* Called from an interrupt for every block: nothing here waits, allocates or prints. */
@@ -31,30 +29,28 @@ static void process_block(AudioHandle::InputBuffer in, AudioHandle::OutputBuffer
 {
     load.OnBlockStart();
     /* The switch closes to ground, against a pull-up. */
-    pedal_bypass_read(&bypass, !footswitch.Read(), n);
-    pedal_process(&pedal, in[0], out[0], n);
+    pedal_program_play(&program, in[0], out[0], n, !footswitch.Read());
     for (size_t t = 0; t < n; t++)
-        out[1][t] = out[0][t] = pedal_bypass_mix(&bypass, in[0][t], out[0][t]);
+        out[1][t] = out[0][t];
     load.OnBlockEnd();
 }
 
 int main()
 {
     /* true: 480 MHz; the default is 400 MHz. */
-    board.Init(true);
-    board.SetAudioSampleRate(PEDAL_SAMPLE_RATE_HZ == 96000 ? SaiHandle::Config::SampleRate::SAI_96KHZ
+    daisy_board.Init(true);
+    daisy_board.SetAudioSampleRate(PEDAL_SAMPLE_RATE_HZ == 96000 ? SaiHandle::Config::SampleRate::SAI_96KHZ
                                                           : SaiHandle::Config::SampleRate::SAI_48KHZ);
-    board.SetAudioBlockSize(BLOCK_SAMPLES);
+    daisy_board.SetAudioBlockSize(BLOCK_SAMPLES);
     footswitch.Init(seed::D1, GPIO::Mode::INPUT, GPIO::Pull::PULLUP);
     led.Init(seed::D2, GPIO::Mode::OUTPUT);
     load.Init((float)PEDAL_SAMPLE_RATE_HZ, BLOCK_SAMPLES);
-    pedal_init(&pedal);
-    pedal_bypass_init(&bypass, 1);
-    board.StartAudio(process_block);
+    pedal_program_start(&program);
+    daisy_board.StartAudio(process_block);
     for (;;) {
-        led.Write(bypass.engaged != 0);
+        led.Write(program.lit != 0);
         /* The LED on the board: lit when a block took more than nine tenths of its time. */
-        board.SetLed(load.GetMaxCpuLoad() > 0.9f);
-        System::Delay(5);
+        daisy_board.SetLed(load.GetMaxCpuLoad() > 0.9f);
+        pedal_program_serve(&program);
     }
 }

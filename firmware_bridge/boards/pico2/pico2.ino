@@ -6,8 +6,7 @@
  */
 #include <I2S.h>
 
-#include "pedal.h"
-#include "pedal_bypass.h"
+#include "pedal_program.h"
 
 #if !PEDAL_IO_INT16
 #error "this sketch's samples are int16: generate the model with --io int16"
@@ -18,15 +17,13 @@ static const int BLOCK_SAMPLES = 16;
 
 /* In this core's words both directions at once. */
 static I2S i2s(INPUT_PULLUP);
-static pedal_state pedal;
-static pedal_bypass bypass;
+static pedal_program program;
 
 void setup()
 {
     pinMode(FOOTSWITCH_PIN, INPUT_PULLUP);
     pinMode(LED_BUILTIN, OUTPUT);
-    pedal_init(&pedal);
-    pedal_bypass_init(&bypass, 1);
+    pedal_program_start(&program);
     i2s.setDOUT(DATA_OUT_PIN);
     i2s.setDIN(DATA_IN_PIN);
     i2s.setBCLK(BIT_CLOCK_PIN);
@@ -41,14 +38,12 @@ void setup()
 /* The codec's clock paces it: reading waits for the next sample. */
 void loop()
 {
-    int16_t dry[BLOCK_SAMPLES], wet[BLOCK_SAMPLES], unused;
+    int16_t dry[BLOCK_SAMPLES], heard[BLOCK_SAMPLES], unused;
     for (int t = 0; t < BLOCK_SAMPLES; t++)
         i2s.read16(&dry[t], &unused);
-    pedal_process(&pedal, dry, wet, BLOCK_SAMPLES);
-    for (int t = 0; t < BLOCK_SAMPLES; t++) {
-        const int16_t heard = pedal_bypass_mix(&bypass, dry[t], wet[t]);
-        i2s.write16(heard, heard);
-    }
-    if (pedal_bypass_read(&bypass, digitalRead(FOOTSWITCH_PIN) == LOW, BLOCK_SAMPLES))
-        digitalWrite(LED_BUILTIN, bypass.engaged ? HIGH : LOW);
+    pedal_program_play(&program, dry, heard, BLOCK_SAMPLES, digitalRead(FOOTSWITCH_PIN) == LOW);
+    for (int t = 0; t < BLOCK_SAMPLES; t++)
+        i2s.write16(heard[t], heard[t]);
+    digitalWrite(LED_BUILTIN, program.lit ? HIGH : LOW);
+    pedal_program_serve(&program);
 }

@@ -7,9 +7,9 @@
 #define AUDIO_EFFECT_PEDAL_H
 
 #include <AudioStream.h>
+#include <string.h>
 
-#include "pedal.h"
-#include "pedal_bypass.h"
+#include "pedal_program.h"
 
 #if !PEDAL_IO_INT16
 #error "the Audio library's samples are int16: generate the model with --io int16"
@@ -21,27 +21,28 @@ public:
     {
         static_assert((int)(AUDIO_SAMPLE_RATE_EXACT + 0.5f) == PEDAL_SAMPLE_RATE_HZ,
                       "the Audio library plays at another rate: define AUDIO_SAMPLE_RATE_EXACT, or train at its rate");
-        pedal_init(&pedal);
-        pedal_bypass_init(&bypass, 1);
+        pedal_program_start(&program);
     }
 
     /* Whether the footswitch is closed; from loop(). */
     void footswitch(bool is_closed) { closed = is_closed; }
 
-    bool engaged() const { return bypass.engaged; }
+    /* What the LED shows. */
+    bool lit() const { return program.lit; }
+
+    /* What is to be done beside the audio; from loop(). */
+    void serve() { pedal_program_serve(&program); }
 
     /* Called from an interrupt for every block of AUDIO_BLOCK_SAMPLES. */
     void update() override
     {
-        pedal_bypass_read(&bypass, closed, AUDIO_BLOCK_SAMPLES);
         audio_block_t *block = receiveWritable(0);
         /* The library sends no block for silence; the network must hear it all the same. */
         if (!block && !(block = silence()))
             return;
-        int16_t wet[AUDIO_BLOCK_SAMPLES];
-        pedal_process(&pedal, block->data, wet, AUDIO_BLOCK_SAMPLES);
-        for (int t = 0; t < AUDIO_BLOCK_SAMPLES; t++)
-            block->data[t] = pedal_bypass_mix(&bypass, block->data[t], wet[t]);
+        int16_t heard[AUDIO_BLOCK_SAMPLES];
+        pedal_program_play(&program, block->data, heard, AUDIO_BLOCK_SAMPLES, closed);
+        memcpy(block->data, heard, sizeof heard);
         transmit(block);
         release(block);
     }
@@ -57,8 +58,7 @@ private:
     }
 
     audio_block_t *queue[1];
-    pedal_state pedal;
-    pedal_bypass bypass;
+    pedal_program program;
     volatile bool closed = false;
 };
 

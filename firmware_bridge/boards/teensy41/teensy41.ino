@@ -28,6 +28,6 @@ void setup()
 void loop()
 {
     effect.footswitch(digitalRead(FOOTSWITCH_PIN) == LOW);
-    digitalWrite(LED_PIN, effect.engaged() ? HIGH : LOW);
-    delay(1);
+    digitalWrite(LED_PIN, effect.lit() ? HIGH : LOW);
+    effect.serve();
 }

@@ -46,7 +46,26 @@ public:
 
 class System {
 public:
-    static void Delay(uint32_t milliseconds);
+    static uint32_t GetNow();
+    static uint32_t GetSysClkFreq();
+};
+
+class QSPIHandle {
+public:
+    enum Result { OK = 0, ERR };
+    Result Write(uint32_t address, uint32_t size, uint8_t *buffer);
+    Result Erase(uint32_t start, uint32_t end);
+    void *GetData(uint32_t offset = 0);
+};
+
+class UsbHandle {
+public:
+    enum class Result { OK, ERR };
+    enum UsbPeriph { FS_INTERNAL, FS_EXTERNAL, FS_BOTH };
+    typedef void (*ReceiveCallback)(uint8_t *buffer, uint32_t *size);
+    void Init(UsbPeriph device);
+    Result TransmitInternal(uint8_t *buffer, size_t size);
+    void SetReceiveCallback(ReceiveCallback callback, UsbPeriph device);
 };
 
 class DaisySeed {
@@ -56,5 +75,8 @@ public:
     void SetAudioBlockSize(size_t samples);
     void StartAudio(AudioHandle::AudioCallback callback);
     void SetLed(bool state);
+    QSPIHandle qspi;
 };
 }
+
+extern "C" void dsy_dma_invalidate_cache_for_buffer(uint8_t *buffer, size_t size);

@@ -12,5 +12,15 @@ extern "C" {
 void pinMode(uint8_t pin, uint8_t mode);
 uint8_t digitalRead(uint8_t pin);
 void digitalWrite(uint8_t pin, uint8_t value);
-void delay(uint32_t milliseconds);
 }
+
+class usb_serial_class {
+public:
+    int available();
+    int read();
+    size_t write(const uint8_t *bytes, size_t size);
+    void send_now();
+};
+extern usb_serial_class Serial;
+
+extern "C" volatile uint32_t F_CPU_ACTUAL;
