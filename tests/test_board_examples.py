@@ -129,7 +129,7 @@ def test_a_board_without_such_an_example_is_named(tmp_path: Path, monkeypatch: p
     found = {**boards(), "teensy-4.1": bare}
     monkeypatch.setattr("neuralpedal.firmware_bridge.board_example.boards", lambda: found)
     monkeypatch.setattr("neuralpedal.firmware_bridge.board_example.find_board", lambda name: found[name])
-    with pytest.raises(SpecError, match=r"board teensy-4\.1: has no example that speaks the link; these have: daisy-seed"):
+    with pytest.raises(SpecError, match=r"board teensy-4\.1: has no example that speaks the link; .* have: daisy"):
         write_project(GOLDEN, tmp_path / "out", board="teensy-4.1", link=True)
     with pytest.raises(SpecError, match="give --board as well"):
         write_project(GOLDEN, tmp_path / "out", link=True)

@@ -201,8 +201,8 @@ def test_an_upload_goes_on_after_a_reset_and_after_a_line_that_broke(host: HostB
     def count(data: bytes) -> bytes:
         after["count"] += 1
         if after["count"] == 6:
-            host.start()  # a reset in the middle: the upload begins anew
-        if after["count"] == 14:
+            host.start()  # a reset in the middle: the page that was being written is sent again
+        if after["count"] == 11:
             ports[-1].is_cut = True  # the cable: it goes on where it was
         return data
 
@@ -213,6 +213,48 @@ def test_an_upload_goes_on_after_a_reset_and_after_a_line_that_broke(host: HostB
     board = Board("host", 0.03, open_one)
     done = upload(board, pedals[1].blob)
     assert done.resumptions == 2 and len(ports) == 3
+    np.testing.assert_array_equal(played(board), pedals[1].wet)
+
+
+def started(host: HostBoard, blob: ModelBlob, chunks: int) -> None:
+    """An upload of so many chunks, then a reset."""
+    assert ask(host, 1, Request.HELLO) is not None
+    for number, step in enumerate(upload_steps(blob)[1 : 2 + chunks]):
+        assert ask(host, 2 + number, *step) is not None
+    host.start()
+
+
+@pytest.mark.parametrize(("chunks", "kept"), [(0, 0), (1, 0), (2, 0), (3, 1024), (4, 1024), (6, 2048)])
+def test_after_a_reset_a_new_host_sends_only_what_the_flash_does_not_hold(host: HostBoard, chunks: int, kept: int,
+                                                                          pedals: tuple[Pedal, Pedal]) -> None:
+    upload(connect(host), pedals[0].blob)
+    started(host, pedals[1].blob, chunks)
+    board = connect(host)
+    assert board.info.playing and board.info.playing.digest == pedals[0].blob.digest
+    assert upload(board, pedals[1].blob).sent_bytes == len(pedals[1].blob.content) - kept
+    np.testing.assert_array_equal(played(board), pedals[1].wet)
+
+
+def test_what_a_reset_left_is_not_believed_when_it_is_wrong(host: HostBoard, pedals: tuple[Pedal, Pedal]) -> None:
+    upload(connect(host), pedals[0].blob)
+    started(host, pedals[1].blob, 4)
+    torn = bytearray(host.flash())
+    torn[2 * 1024 + 64 * 1024 + 700] ^= 1  # in the page that would be kept
+    host.set_flash(bytes(torn))
+    board = connect(host)
+    done = upload(board, pedals[1].blob)
+    # The commit found it, and all was sent again.
+    assert done.resumptions == 1 and done.sent_bytes == 2 * len(pedals[1].blob.content) - 1024
+    np.testing.assert_array_equal(played(board), pedals[1].wet)
+
+
+def test_the_beginning_of_another_model_is_not_kept(host: HostBoard, pedals: tuple[Pedal, Pedal],
+                                                    tmp_path: Path) -> None:
+    other = Pedal(tmp_path, Wanted("w8a16", 9, 2, seed=3))
+    assert len(other.blob.content) == len(pedals[1].blob.content)
+    started(host, other.blob, 4)
+    board = connect(host)
+    assert upload(board, pedals[1].blob).sent_bytes == len(pedals[1].blob.content)
     np.testing.assert_array_equal(played(board), pedals[1].wet)
 
 
@@ -290,14 +332,18 @@ def ask(host: HostBoard, sequence: int, request: Request, payload: bytes = b"") 
     return None if frame.message == Answer.ERROR else frame.payload
 
 
-def bare_upload(host: HostBoard, blob: ModelBlob) -> bool:
-    """Everything, up to the first refusal."""
+def upload_steps(blob: ModelBlob) -> list[tuple[Request, bytes]]:
+    """From hello to the select of slot 1."""
     crc = blob.crc.to_bytes(4, "little")
     steps = [(Request.HELLO, b""), (Request.UPLOAD, len(blob.content).to_bytes(4, "little") + crc)]
     steps += [(Request.CHUNK, at.to_bytes(4, "little") + blob.content[at : at + 512])
               for at in range(0, len(blob.content), 512)]
-    steps += [(Request.COMMIT, crc), (Request.SELECT, b"\1")]
-    return all(ask(host, number, *step) is not None for number, step in enumerate(steps))
+    return [*steps, (Request.COMMIT, crc), (Request.SELECT, b"\1")]
+
+
+def bare_upload(host: HostBoard, blob: ModelBlob) -> bool:
+    """Everything, up to the first refusal."""
+    return all(ask(host, number, *step) is not None for number, step in enumerate(upload_steps(blob)))
 
 
 @pytest.mark.parametrize("records", [0, 31])

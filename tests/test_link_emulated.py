@@ -93,19 +93,25 @@ def test_upload_verify_select_and_profile_from_the_command_line(port: str, firmw
     assert code == 1 and "is not what mps2-an500 plays" in errors
 
 
-def test_a_host_that_dies_in_an_upload_and_one_that_comes_back(port: str, firmware: tuple[Path, Samples],
-                                                               tmp_path: Path) -> None:
+@pytest.mark.parametrize("reset", [False, True], ids=["the host dies", "the board is reset"])
+def test_an_upload_goes_on_with_another_host(reset: bool, port: str, firmware: tuple[Path, Samples],
+                                             tmp_path: Path) -> None:
     old, new = (write_blob(write_pedal(tmp_path / f"{size}.tflite", Wanted("w8a16", size)).path, firmware[1])
-                for size in (3, 14))
+                for size in (3, 26))
+    sent = 4608
     with Board(port) as board:
         upload(board, old)
-        half = new.content[:512]
         board.ask(Request.UPLOAD, len(new.content).to_bytes(4, "little") + new.crc.to_bytes(4, "little"), erases=True)
-        board.ask(Request.CHUNK, bytes(4) + half)
+        for at in range(0, sent, 512):
+            board.ask(Request.CHUNK, at.to_bytes(4, "little") + new.content[at : at + 512])
+        if reset:
+            board.reset(Reset.BOARD)
     with Board(port) as board:
         assert board.info.playing and board.info.playing.digest == old.digest
         done = upload(board, new)
-        assert done.sent_bytes == len(new.content) - 512 and board.info.playing.digest == new.digest
+        # After a reset the page of 4096 bytes that was being written is sent again.
+        assert done.sent_bytes == len(new.content) - (4096 if reset else sent)
+        assert board.info.playing.digest == new.digest
 
 
 def test_a_board_that_vanishes_is_a_link_error(firmware: tuple[Path, Samples], tmp_path: Path) -> None:

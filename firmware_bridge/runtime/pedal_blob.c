@@ -152,3 +152,9 @@ int pedal_blob_read(pedal_blob *blob, const uint8_t *bytes, size_t room, const p
                           : is_w8a16_right(blob);
     return right ? 0 : PEDAL_LINK_FAULT_BLOB;
 }
+
+int pedal_blob_begins(const uint8_t *bytes, uint32_t size, uint32_t crc)
+{
+    return memcmp(bytes + MAGIC, magic, sizeof magic) == 0 && pedal_get_32(bytes + BYTES) == size &&
+           pedal_get_32(bytes + CRC) == crc;
+}

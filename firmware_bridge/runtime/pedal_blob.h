@@ -45,6 +45,9 @@ typedef struct {
 /* Read a blob that begins at `bytes`; `room` are the bytes that may be read. 0, or what is wrong: a PEDAL_LINK_FAULT_... */
 int pedal_blob_read(pedal_blob *blob, const uint8_t *bytes, size_t room, const pedal_capacity *capacity);
 
+/* Whether these PEDAL_BLOB_HEADER_BYTES begin a blob of such a size and CRC; its rest may be missing. */
+int pedal_blob_begins(const uint8_t *bytes, uint32_t size, uint32_t crc);
+
 #ifdef __cplusplus
 }
 #endif

@@ -129,6 +129,20 @@ static int append_record(pedal_store *store, uint8_t selected, const uint8_t kno
     return 1;
 }
 
+/* Where an upload whose beginning the slot holds since before a reset goes on: at the page of the last byte that was written,
+ * which may have been torn. 0 where it holds nothing of it. The commit checks what is kept. */
+static uint32_t find_beginning(const pedal_store *store, unsigned slot, uint32_t bytes, uint32_t crc)
+{
+    const pedal_flash *flash = &store->flash;
+    const uint8_t *place = flash->bytes + slot_offset(store, slot);
+    size_t end = bytes;
+    if (!pedal_blob_begins(place, bytes, crc))
+        return 0;
+    while (place[end - 1] == 0xFF)
+        end--;
+    return (uint32_t)((end - 1) / flash->page_bytes * flash->page_bytes);
+}
+
 int pedal_store_begin(pedal_store *store, uint32_t bytes, uint32_t crc)
 {
     const pedal_flash *flash = &store->flash;
@@ -146,11 +160,12 @@ int pedal_store_begin(pedal_store *store, uint32_t bytes, uint32_t crc)
         return 0;
     }
     store->valid[target] = 0;
-    const size_t pages = (bytes + flash->page_bytes - 1) / flash->page_bytes;
-    if (!flash->erase(flash->context, slot_offset(store, target), pages * flash->page_bytes))
+    const uint32_t kept = find_beginning(store, target, bytes, crc);
+    const size_t pages = (bytes - kept + flash->page_bytes - 1) / flash->page_bytes;
+    if (!flash->erase(flash->context, slot_offset(store, target) + kept, pages * flash->page_bytes))
         return PEDAL_LINK_FAULT_FLASH;
     store->target = target;
-    store->written = 0;
+    store->written = kept;
     return 0;
 }
 
@@ -200,7 +215,9 @@ int pedal_store_commit(pedal_store *store, uint32_t crc)
     const int fault = pedal_blob_read(&store->blobs[target], store->flash.bytes + slot_offset(store, target),
                                       store->flash.slot_bytes, &store->capacity);
     if (fault != 0 || store->blobs[target].crc != crc || store->blobs[target].bytes != store->announced_bytes) {
+        /* Without its first page nothing of it is kept by the next upload. */
         store->target = PEDAL_STORE_NONE;
+        (void)store->flash.erase(store->flash.context, slot_offset(store, target), store->flash.page_bytes);
         return fault ? fault : PEDAL_LINK_FAULT_CRC;
     }
     uint8_t known[PEDAL_LINK_SLOTS];
