@@ -2,7 +2,7 @@
 
 import json
 import socket as sockets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ _PATIENCE_S = 10.0
 @click.command("ctl", context_settings={"ignore_unknown_options": True})
 @click.argument("words", metavar="COMMAND...", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.option("--socket", type=click.Path(path_type=Path), help="Of the pedal, as `run --socket` says.  [default: "
-              "neuralpedal/ctl.sock in $XDG_RUNTIME_DIR]")
+              "neuralpedal/ctl.sock in $XDG_RUNTIME_DIR, then that of the system's service in /run]")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON; `watch`: one line per change.")
 def command(words: tuple[str, ...], socket: Path | None, as_json: bool) -> None:
     """Tell a running pedal what to do, in one line: an action, `status`, or `watch` for every change until Ctrl-C.
@@ -30,7 +30,7 @@ def command(words: tuple[str, ...], socket: Path | None, as_json: bool) -> None:
     """
     from neuralpedal.contract.errors import ControlError, SpecError
     from neuralpedal.device.action import parse_action
-    from neuralpedal.device.controls.control_socket import STATUS, WATCH, socket_path
+    from neuralpedal.device.controls.control_socket import STATUS, WATCH, places_to_look
 
     line = " ".join(words)
     if line not in (STATUS, WATCH):
@@ -39,7 +39,7 @@ def command(words: tuple[str, ...], socket: Path | None, as_json: bool) -> None:
         except SpecError as error:
             raise SpecError(f"{error}; besides, `{STATUS}` and `{WATCH}`") from error
     shows = line in (STATUS, WATCH)
-    for answer in _answers(socket_path(socket), line, line == WATCH):
+    for answer in _answers(places_to_look(socket), line, line == WATCH):
         if not answer.get("ok"):
             raise (SpecError if answer.get("usage") else ControlError)(str(answer.get("error")))
         if as_json and line == WATCH:
@@ -50,14 +50,13 @@ def command(words: tuple[str, ...], socket: Path | None, as_json: bool) -> None:
             click.echo(_line(answer["status"]), err=not shows)
 
 
-def _answers(path: Path, line: str, forever: bool) -> Iterator[dict[str, Any]]:
-    """Send one line; what comes back, line by line."""
+def _answers(places: Sequence[Path], line: str, forever: bool) -> Iterator[dict[str, Any]]:
+    """Send one line to the pedal that listens at the first of the places; what comes back, line by line."""
     from neuralpedal.contract.errors import ControlError
 
-    with sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM) as connection:
-        connection.settimeout(_PATIENCE_S)
+    connection, path = _connect(places)
+    with connection:
         try:
-            connection.connect(str(path))
             connection.sendall(line.encode() + b"\n")
             if forever:
                 connection.settimeout(None)
@@ -70,11 +69,30 @@ def _answers(path: Path, line: str, forever: bool) -> Iterator[dict[str, Any]]:
             raise ControlError(f"{path}: the pedal gave no answer for {_PATIENCE_S:g} s; is it busy or stopped?"
                                ) from error
         except OSError as error:
-            raise ControlError(f"{path}: no pedal listens there ({error.strerror}); start one with `neuralpedal run`, "
-                               "or give its --socket") from error
+            raise ControlError(f"{path}: the pedal ended ({error.strerror})") from error
         except json.JSONDecodeError as error:
             raise ControlError(f"{path}: what answers there is no pedal ({error})") from error
     raise ControlError(f"{path}: the pedal ended")
+
+
+def _connect(places: Sequence[Path]) -> tuple[sockets.socket, Path]:
+    from neuralpedal.contract.errors import ControlError
+
+    refusals = []
+    for path in places:
+        connection = sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM)
+        connection.settimeout(_PATIENCE_S)
+        try:
+            connection.connect(str(path))
+        except OSError as error:
+            connection.close()
+            if isinstance(error, PermissionError):
+                raise ControlError(f"{path}: only the user as whom that pedal plays may connect; call this as that "
+                                   "user, or with sudo") from error
+            refusals.append(f"{path}: no pedal listens there ({error.strerror or error})")
+        else:
+            return connection, path
+    raise ControlError(f"{', '.join(refusals)}; start one with `neuralpedal run`, or give its --socket")
 
 
 def _line(status: dict[str, Any]) -> str:

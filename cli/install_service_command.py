@@ -39,7 +39,7 @@ def command(as_user: bool, name: str, dry_run: bool, uninstall: bool, arguments:
     if uninstall:
         _uninstall(unit, dry_run)
         return
-    _check(arguments)
+    socket = _check(arguments)
     if dry_run:
         click.echo(f"# {unit.path}\n{unit.text()}\n# then")
         for line in unit.commands:
@@ -55,7 +55,16 @@ def command(as_user: bool, name: str, dry_run: bool, uninstall: bool, arguments:
         _run(line)
     scope = "--user " if as_user else ""
     note(f"wrote {unit.path} and started it; `systemctl {scope}status {name}` and `journalctl {scope}-u {name}` say "
-         "how it goes")
+         f"how it goes, `{_ctl(unit, socket)}` what it plays")
+
+
+def _ctl(unit: ServiceUnit, socket: Path | None) -> str:
+    """The call that reaches it; ``socket``: that of the arguments, if any."""
+    if socket is None and unit.is_usual:
+        return "neuralpedal ctl status"
+    folder = "$XDG_RUNTIME_DIR" if unit.user is None else "/run"
+    where = shlex.quote(str(socket.absolute())) if socket else f"{folder}/{unit.socket}"
+    return f"neuralpedal ctl --socket {where} status"
 
 
 def _uninstall(unit: ServiceUnit, dry_run: bool) -> None:
@@ -77,8 +86,8 @@ def _uninstall(unit: ServiceUnit, dry_run: bool) -> None:
     note(f"removed {unit.path}")
 
 
-def _check(arguments: tuple[str, ...]) -> None:
-    """What `run` would refuse is refused now, and not when the machine starts."""
+def _check(arguments: tuple[str, ...]) -> Path | None:
+    """What `run` would refuse is refused now, and not when the machine starts; the ``--socket`` among them, if any."""
     from neuralpedal.cli.run_command import command as run
 
     found = run.make_context("run", list(arguments)).params
@@ -88,6 +97,8 @@ def _check(arguments: tuple[str, ...]) -> None:
     for file in files:
         if not file.is_file():
             raise SpecError(f"{file}: no such file here ({Path.cwd()}); give the path from this folder")
+    socket: Path | None = found["socket"]
+    return socket
 
 
 def _need_rights(unit: ServiceUnit) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neuralpedal.contract.errors import SpecError
+from neuralpedal.device.controls.control_socket import SERVICE_SOCKET, VARIABLE
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,60}")
 
@@ -40,6 +41,17 @@ class ServiceUnit:
         return home / "systemd" / "user" / f"{self.name}.service"
 
     @property
+    def socket(self) -> Path:
+        """Where it listens to `neuralpedal ctl`, from systemd's runtime folder on."""
+        folder = SERVICE_SOCKET.parent.name
+        return Path(folder if self.is_usual else f"{folder}-{self.name}") / SERVICE_SOCKET.name
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether `ctl` finds it by itself, for its name is the usual one."""
+        return self.name == SERVICE_SOCKET.parent.name
+
+    @property
     def commands(self) -> list[list[str]]:
         """What starts it, now and with the machine, once the file is there."""
         linger = [] if self.user is not None else [["loginctl", "enable-linger", getpass.getuser()]]
@@ -59,17 +71,19 @@ class ServiceUnit:
         """The unit file.
 
         SIGTERM goes to the process that holds the models alone: it hands it on, and waits for the fade-out. Wrong usage
-        (exit code 2) is not tried again. A user's manager grants no negative nice value and would not start the unit.
+        (exit code 2) is not tried again. A user's manager grants no negative nice value and would not start the unit,
+        and its runtime folder is the user's own, where other pedals may listen too: it is not the unit's to remove.
         """
         started = " ".join(map(_quoted, [sys.executable, "-m", "neuralpedal.cli.main", "run", "--headless",
                                          *self.arguments]))
-        who = [] if self.user is None else [f"User={self.user}", "SupplementaryGroups=audio", "Nice=-11"]
+        who = [] if self.user is None else [f"User={self.user}", "SupplementaryGroups=audio", "Nice=-11",
+                                            f"RuntimeDirectory={self.socket.parent}", "RuntimeDirectoryMode=0700"]
         wanted = "default.target" if self.user is None else "multi-user.target"
         lines = ["[Unit]", "Description=neuralpedal: a guitar through a model", "After=sound.target",
                  "StartLimitIntervalSec=0", "", "[Service]", *who, f"WorkingDirectory={_escaped(str(self.folder))}",
-                 f"ExecStart={started}", "KillMode=mixed", "TimeoutStopSec=10", "Restart=on-failure", "RestartSec=2",
-                 "RestartPreventExitStatus=2", "LimitRTPRIO=95", "LimitMEMLOCK=infinity", "", "[Install]",
-                 f"WantedBy={wanted}"]
+                 f"Environment={VARIABLE}=%t/{self.socket}", f"ExecStart={started}", "KillMode=mixed",
+                 "TimeoutStopSec=10", "Restart=on-failure", "RestartSec=2", "RestartPreventExitStatus=2",
+                 "LimitRTPRIO=95", "LimitMEMLOCK=infinity", "", "[Install]", f"WantedBy={wanted}"]
         return "\n".join(lines) + "\n"
 
     def _control(self, *words: str) -> list[str]:

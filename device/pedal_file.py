@@ -47,12 +47,17 @@ class AudioSettings(BaseModel):
     input_level_dbu: float | None = number(-40.0, 60.0, "dBu", None)
 
 
-class GateSettings(BaseModel):
-    """The noise gate on the guitar: opens above the threshold, closes below it less the hysteresis."""
+class StageSettings(BaseModel):
+    """What stands around the model and can be switched off."""
 
     model_config = STRICT
 
-    enabled: bool = _switch("whether the gate works", True)
+    enabled: bool = _switch("whether this stands in the path", True)
+
+
+class GateSettings(StageSettings):
+    """The noise gate on the guitar: opens above the threshold, closes below it less the hysteresis."""
+
     threshold_db: float = number(-100.0, 0.0, "dBFS", -60.0)
     hysteresis_db: float = number(0.0, 24.0, "dB", 6.0)
     attack_ms: float = number(0.5, 100.0, "ms", 1.0)
@@ -60,24 +65,18 @@ class GateSettings(BaseModel):
     release_ms: float = number(1.0, 2000.0, "ms", 120.0)
 
 
-class ToneSettings(BaseModel):
+class ToneSettings(StageSettings):
     """The tone stack: three knobs behind the model."""
 
-    model_config = STRICT
-
-    enabled: bool = _switch("whether the tone stack is in the path", True)
     circuit: Literal["fender", "marshall"] = Field(default="fender", description="a circuit, fender or marshall")
     bass: float = number(0.0, 10.0, "", 5.0)
     mid: float = number(0.0, 10.0, "", 5.0)
     treble: float = number(0.0, 10.0, "", 5.0)
 
 
-class CabinetSettings(BaseModel):
+class CabinetSettings(StageSettings):
     """The loudspeaker: an impulse response."""
 
-    model_config = STRICT
-
-    enabled: bool = _switch("whether the cabinet is in the path", True)
     file: str = _text("the file name of an impulse response (WAV)")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jack_rig import JackServer, running_server
+from jack_rig import PERIOD, JackServer, running_server
 from neuralpedal.contract.audio import write_recording
 from signals import RATE_HZ, plucks, soft_clip
 
@@ -76,7 +76,13 @@ def c_compiler() -> None:
 
 
 @pytest.fixture
-def jack_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[JackServer]:
+def jack_period() -> int:
+    """Of :func:`jack_server`, in samples; files of tests may have their own."""
+    return PERIOD
+
+
+@pytest.fixture
+def jack_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jack_period: int) -> Iterator[JackServer]:
     """A running JACK server with a dummy sound card, which this process and its children find."""
-    with running_server(tmp_path, monkeypatch) as server:
+    with running_server(tmp_path, monkeypatch, period=jack_period) as server:
         yield server

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from firmware_pedals import need
-from jack_rig import JackServer, playing, running_server, wait_until
+from jack_rig import JackServer, playing, wait_until
 from neuralpedal.cli.tflite_player import open_tflite
 from neuralpedal.device.stream import stream
 from neuralpedal.firmware_bridge.link.emulated_board import build_firmware, start_emulator
@@ -60,10 +60,9 @@ controls:
 
 
 @pytest.fixture
-def jack_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[JackServer]:
-    """With long periods: between riffs time runs, and on a busy machine short ones would be a storm of xruns."""
-    with running_server(tmp_path, monkeypatch, period=BLOCK) as server:
-        yield server
+def jack_period() -> int:
+    """Long: between riffs time runs, and on a busy machine short ones would be a storm of xruns."""
+    return BLOCK
 
 
 class Running:
