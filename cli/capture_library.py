@@ -13,15 +13,15 @@ from typing import Any
 from neuralpedal.cli.convert_command import built_in_guitar, choose_rounding
 from neuralpedal.cli.file_player import FilePlayer
 from neuralpedal.cli.weight_rounder import WeightRounder
-from neuralpedal.contract.audio import file_digest
 from neuralpedal.contract.errors import ModelFileError, PedalError, SpecError
 from neuralpedal.contract.run_folder import RunFolder
 from neuralpedal.convert.conversion import REPORT_NAME, convert
 from neuralpedal.convert.schemes import check_schemes, schemes_for
 from neuralpedal.convert.source import read_source
 from neuralpedal.train.importing.capture import ImportOptions
-from neuralpedal.train.importing.formats import SAVED_MODEL, SUFFIXES
+from neuralpedal.train.importing.formats import SUFFIXES
 from neuralpedal.train.importing.imported_run import OUTCOME, asked, import_file
+from neuralpedal.train.importing.model_path import MARK, is_library, model_digest
 
 Row = dict[str, Any]
 Told = Callable[[str], None]
@@ -62,25 +62,26 @@ def find_items(paths: Sequence[Path], out: Path) -> list[Item]:
     """All model files and SavedModels among ``paths`` and in their folders, each with a run folder of its own.
 
     Runs lie under ``out`` as the files do, under their names without suffix; where two would be one, the suffix is
-    part of the name. A single file becomes ``out`` itself.
+    part of the name. A single file, or SavedModel, becomes ``out`` itself.
 
     Raises:
         ModelFileError: a folder without any model file. SpecError: two files that would be one run.
     """
-    if len(paths) == 1 and not paths[0].is_dir():
+    if len(paths) == 1 and not is_library(paths[0]):
         return [Item(paths[0], out)]
     found: list[tuple[Path, Path]] = []
     for path in paths:
         inside = [file for file in _models_in(path) if out.resolve() not in file.resolve().parents]
         if not inside:
             raise ModelFileError(f"{path}: holds no model file ({', '.join(SUFFIXES)})")
-        found += [(file, out / (file.relative_to(path) if path.is_dir() else file.name)) for file in inside]
-    found = list(dict.fromkeys(found))
-    names = Counter(place.with_suffix("") for _, place in found)
+        found += [(file, out / (file.relative_to(path) if is_library(path) else file.name)) for file in inside]
+    # A SavedModel has no suffix: what follows a point is part of its name.
+    parts = [(file, place.parent, *((place.name, "saved_model") if file.is_dir() else (place.stem, place.suffix[1:])))
+             for file, place in dict.fromkeys(found)]
+    names = Counter((folder, name) for _, folder, name, _ in parts)
     runs: dict[Path, Path] = {}
-    for file, place in found:
-        alone = names[place.with_suffix("")] == 1
-        run = place.with_suffix("") if alone else place.with_name(f"{place.stem}-{place.suffix[1:]}")
+    for file, folder, name, suffix in parts:
+        run = folder / (name if names[folder, name] == 1 else f"{name}-{suffix}")
         if run in runs:
             raise SpecError(f"{runs[run]} and {file} would both become {run}; import them one by one, or as the folder "
                             "that holds both")
@@ -89,10 +90,12 @@ def find_items(paths: Sequence[Path], out: Path) -> list[Item]:
 
 
 def _models_in(path: Path) -> list[Path]:
-    if not path.is_dir():
+    if not is_library(path):
         return [path]
-    return sorted(file.parent if file.name == SAVED_MODEL else file for file in path.rglob("*") if file.is_file()
-                  and (file.suffix.lower() in SUFFIXES or file.name == SAVED_MODEL))
+    found = [file for file in path.rglob("*") if file.is_file()]
+    saved = {file.parent for file in found if file.name == MARK}
+    return sorted(saved) + sorted(file for file in found if file.suffix.lower() in SUFFIXES
+                                  and saved.isdisjoint(file.parents))
 
 
 def process(item: Item, options: ImportOptions, overwrite: bool, conversion: Conversion | None, told: Told) -> Row:
@@ -134,11 +137,11 @@ def _import(item: Item, options: ImportOptions, overwrite: bool) -> Row:
 def _current(item: Item, options: ImportOptions) -> Row | None:
     """The content of training.json where the run was made from this very file in this very way."""
     run = RunFolder(item.run)
-    if not _is_imported(item.run) or not run.training.is_file() or not item.path.is_file():
+    if not _is_imported(item.run) or not run.training.is_file() or not item.path.exists():
         return None
     content = run.read_training()
     imported = content["imported"]
-    same = imported.get("sha256") == file_digest(item.path) and imported.get("asked") == asked(options)
+    same = imported.get("sha256") == model_digest(item.path) and imported.get("asked") == asked(options)
     return content if same else None
 
 

@@ -37,10 +37,11 @@ def command(files: tuple[Path, ...], out: Path, knobs: tuple[str, ...], rate: in
       .json, .aidax   AIDA-X, RTNeural: one or two LSTM or GRU layers, linear dense layers, gains, skip
       .json           GuitarML (Proteus, NeuralPi): LSTM or GRU, with knobs as well
       .keras, .h5     Keras: one or two LSTM or GRU layers, then Dense; also those that answer frames
+      a folder        Keras 2, as a SavedModel: the same layers; read, not run
       .npz            arrays of a Keras LSTM by name
     Convolutions other than WaveNets are named and refused.
 
-    A FILE may be a folder: all model files in it are read, what fails is in the table, and a second call goes on
+    A FILE may be a folder of such: all models in it are read, what fails is in the table, and a second call goes on
     where the first stopped. Exit code 1 says that not all went well.
 
     \b
@@ -54,9 +55,10 @@ def command(files: tuple[Path, ...], out: Path, knobs: tuple[str, ...], rate: in
         raise click.UsageError("--schemes and --dry are for --convert")
     quiet_tensorflow()
     from neuralpedal.train.importing.capture import ImportOptions
+    from neuralpedal.train.importing.model_path import is_library
 
     options = ImportOptions(rate, settings, force)
-    if len(files) > 1 or files[0].is_dir() or converting:
+    if len(files) > 1 or is_library(files[0]) or converting:
         conversion = _conversion(schemes, dry) if converting else None
         return _import_library(files, out, options, overwrite, conversion, as_json)
     from neuralpedal.train.importing.imported_run import import_file

@@ -1,6 +1,7 @@
 """What tests share: real data where it is, small recordings, and a way to run the command line."""
 
 import os
+import resource
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -86,3 +87,13 @@ def jack_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jack_period: in
     """A running JACK server with a dummy sound card, which this process and its children find."""
     with running_server(tmp_path, monkeypatch, period=jack_period) as server:
         yield server
+
+
+@pytest.fixture
+def bounded_memory() -> Iterator[None]:
+    """Neither the process nor a child may have been more than 500 MB larger than now at any time in the test."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    yield
+    largest = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    grown_bytes = 1024 * (largest - before)
+    assert grown_bytes < 500e6

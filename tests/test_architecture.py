@@ -15,7 +15,7 @@ STAGES = ("contract", "train", "convert", "device", "firmware_bridge", "cli")
 BASE = {"numpy", "soundfile", "pydantic", "flatbuffers"}
 ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "contract": (set(), BASE),
-    "train": ({"contract"}, {"numpy", "pydantic", "tensorflow", "keras", "h5py", "scipy", "yaml"}),
+    "train": ({"contract"}, {"numpy", "pydantic", "tensorflow", "keras", "google", "h5py", "scipy", "yaml"}),
     "convert": ({"contract", "train.networks"}, {"numpy", "tensorflow", "ai_edge_litert", "flatbuffers"}),
     "device": ({"contract"}, {"numpy", "cffi", "soxr", "soundfile", "pydantic", "yaml", "ai_edge_litert",
                               "tflite_runtime", "tensorflow", "pyaudio", "gpiozero", "mido"}),

@@ -133,14 +133,6 @@ def test_a_network_that_cannot_be_converted_as_asked_is_imported_all_the_same(ca
     assert "scheme w8a16: does not exist for gru 1×4; take float32, w8; for integer" in row["conversion_reason"]
 
 
-def test_a_saved_model_is_named_and_told_what_to_do_with_it(captures: Path, tmp_path: Path, cli: Cli) -> None:
-    (captures / "blog" / "amp").mkdir(parents=True)
-    (captures / "blog" / "amp" / "saved_model.pb").write_bytes(b"")
-    for place in (captures, captures / "blog" / "amp"):
-        code, text, _ = cli("import", place, "--out", tmp_path / "library", "--json")
-        assert code == 1 and rows_of(text)["amp"]["reason"].startswith("a TensorFlow SavedModel, which cannot be")
-
-
 def test_schemes_without_convert_are_wrong_usage(captures: Path, tmp_path: Path, cli: Cli) -> None:
     code, _, err = cli("import", captures, "--out", tmp_path / "library", "--schemes", "w8")
     assert code == 2 and "are for --convert" in err

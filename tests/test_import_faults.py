@@ -4,9 +4,8 @@ import copy
 import io
 import json
 import os
-import resource
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +39,6 @@ GOOD: dict[str, dict[str, Any]] = {
     "wavenet": json.loads((GOLDEN / "wavenet-3+2-gated.nam").read_text()),
     "a2": json.loads((GOLDEN / "wavenet-4-a2.nam").read_text()),
 }
-MEMORY_LIMIT_BYTES = 500e6
 
 
 def arrays() -> dict[str, Any]:
@@ -65,16 +63,6 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     for suffix in (".keras", ".h5"):
         model.save(folder / f"amp{suffix}")
     return {suffix: (folder / f"amp{suffix}").read_bytes() for suffix in (".keras", ".h5")}
-
-
-@pytest.fixture
-def bounded_memory() -> Iterator[None]:
-    """Neither the process nor a child may have been more than 500 MB larger than now at any time in the test."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    yield
-    largest = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    grown_bytes = 1024 * (largest - before)
-    assert grown_bytes < MEMORY_LIMIT_BYTES
 
 
 def setting(*place: Any, to: Any) -> Change:

@@ -1,4 +1,4 @@
-"""Which reader a file gets: by what it is, since ``.json`` is three formats and names are often wrong."""
+"""Which reader a file or SavedModel gets: by what it is, since ``.json`` is three formats and names are often wrong."""
 
 import zipfile
 from collections.abc import Callable
@@ -9,14 +9,12 @@ from neuralpedal.train.importing.array_archive import read_array_archive
 from neuralpedal.train.importing.capture import Capture, ImportOptions
 from neuralpedal.train.importing.guitarml import is_guitarml, read_guitarml
 from neuralpedal.train.importing.json_node import JsonNode, read_json
+from neuralpedal.train.importing.model_path import is_saved_model
 from neuralpedal.train.importing.nam import is_nam, read_nam
 from neuralpedal.train.importing.rtneural import is_rtneural, read_rtneural
 
 SUFFIXES = (".nam", ".json", ".aidax", ".npz", ".keras", ".h5", ".hdf5")
 """Of files that a folder is searched for."""
-
-SAVED_MODEL = "saved_model.pb"
-"""In a folder that TensorFlow saved a model as."""
 
 _KERAS = (".keras", ".h5", ".hdf5")
 _JSON: tuple[tuple[Callable[[JsonNode], bool], Callable[[JsonNode, ImportOptions], Capture]], ...] = (
@@ -25,16 +23,18 @@ _JSON: tuple[tuple[Callable[[JsonNode], bool], Callable[[JsonNode, ImportOptions
 
 
 def read_capture(path: Path, options: ImportOptions) -> Capture:
-    """The network in a file of any format.
+    """The network in a file of any format, or in a SavedModel's folder.
 
     Raises:
         ModelFileError: missing, damaged, of no known format, a network that cannot be imported (yet).
         SpecError: a network with knobs, one of which has no setting.
     """
     path = Path(path)
-    if (path / SAVED_MODEL).is_file():
-        raise ModelFileError(f"{path}: a TensorFlow SavedModel, which cannot be imported yet; open it in the Keras "
-                             "that wrote it and save it as .h5")
+    if is_saved_model(path):
+        # Only who has such a folder waits for TensorFlow here.
+        from neuralpedal.train.importing.saved_model import read_saved_model
+
+        return read_saved_model(path, options)
     if path.suffix.lower() in _KERAS:
         # Only who has a Keras file needs h5py.
         from neuralpedal.train.importing.keras_file import read_keras_file

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from neuralpedal.contract.atomic import make_folder, write_json
-from neuralpedal.contract.audio import file_digest
 from neuralpedal.contract.errors import OutputError
 from neuralpedal.contract.run_folder import RunFolder
 from neuralpedal.train.importing.capture import Capture, ImportOptions
 from neuralpedal.train.importing.formats import read_capture
 from neuralpedal.train.importing.golden_check import check_golden
+from neuralpedal.train.importing.model_path import model_digest
 from neuralpedal.train.networks.model_file import build_model, save_model
 from neuralpedal.train.networks.network_model import NetworkModel
 
@@ -61,7 +61,7 @@ def _training(capture: Capture, golden_error: float | None, options: ImportOptio
         "network": spec.model_dump(mode="json"),
         "num_parameters": spec.num_parameters,
         "imported": {
-            "file": str(capture.path.resolve()), "sha256": file_digest(capture.path), "format": capture.kind,
+            "file": str(capture.path.resolve()), "sha256": model_digest(capture.path), "format": capture.kind,
             "architecture": capture.architecture, "asked": asked(options),
             "metadata": _bounded(capture.metadata), "knobs": capture.knobs, "output_gain_db": capture.output_gain_db,
             "has_initial_state": capture.weights.initial_state is not None,

@@ -30,7 +30,8 @@ from neuralpedal.train.importing.sample_rate import choose_rate
 KIND = "keras"
 _CELLS = {cell.upper(): cell for cell in CELLS}
 """Keras's names."""
-_SILENT = ("InputLayer", "Dropout")
+SILENT = ("InputLayer", "Dropout")
+"""Layers without arrays, which change nothing when a network plays."""
 _WANTED = {"activation": ("tanh",), "recurrent_activation": ("sigmoid",), "go_backwards": (False,),
            "return_state": (False,), "reset_after": (True,), "time_major": (False,)}
 """Options of a recurrent layer that our layers have no other value of, wherever the file has them."""
@@ -46,8 +47,8 @@ Arrays = list[NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
-class _File:
-    """What lies in either kind of file: the model's configuration, and the arrays of each layer.
+class KerasModel:
+    """What lies in any kind of file: the model's configuration, and the arrays of each layer.
 
     Attributes:
         by_name: layers lie under their names; else under their kinds in order (``lstm``, ``lstm_1``), whatever names
@@ -66,8 +67,13 @@ def read_keras_file(path: Path, options: ImportOptions) -> Capture:
         ModelFileError: damaged, a layer, an option or a size that no network of ours has.
         SpecError: knobs without a setting.
     """
-    file = in_bounded_time(path, lambda: _read_archive(path) if zipfile.is_zipfile(path) else _read_hdf5(path))
-    nodes = [node for node in file.config["config"]["layers"].items() if node["class_name"].text() not in _SILENT]
+    read = _read_archive if zipfile.is_zipfile(path) else _read_hdf5
+    return keras_capture(path, KIND, in_bounded_time(path, lambda: read(path)), options)
+
+
+def keras_capture(path: Path, kind: str, file: KerasModel, options: ImportOptions) -> Capture:
+    """The network of a model in a file of this kind. Raises as ``read_keras_file``."""
+    nodes = [node for node in file.config["config"]["layers"].items() if node["class_name"].text() not in SILENT]
     kinds = [node["class_name"].text() for node in nodes]
     recurrent = [kind for kind in kinds if kind in _CELLS]
     cell = recurrent[0] if recurrent else ""
@@ -93,11 +99,11 @@ def read_keras_file(path: Path, options: ImportOptions) -> Capture:
     rate, remarks = choose_rate(options, None)
     weights = checked_weights(path, tuple(layers), (float32(kernel), float32(bias)), skip=False, sample_rate_hz=rate,
                               **family)
-    return Capture(path, KIND, f"{file.config['class_name'].text()} of {' → '.join(kinds)}", weights, knobs=settings,
+    return Capture(path, kind, f"{file.config['class_name'].text()} of {' → '.join(kinds)}", weights, knobs=settings,
                    remarks=remarks)
 
 
-def _read_archive(path: Path) -> _File:
+def _read_archive(path: Path) -> KerasModel:
     data = read_bounded(path, LARGEST_BYTES)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -112,10 +118,10 @@ def _read_archive(path: Path) -> _File:
     config = JsonNode(path, config.value)
     if config["class_name"].text() == "PedalModel":
         raise ModelFileError(f"{path}: is a network of neuralpedal already; use it as it is")
-    return _File(config, _stored_arrays(path, weights, "layers"), by_name=False)
+    return KerasModel(config, _stored_arrays(path, weights, "layers"), by_name=False)
 
 
-def _read_hdf5(path: Path) -> _File:
+def _read_hdf5(path: Path) -> KerasModel:
     data = read_bounded(path, LARGEST_BYTES)
     if not data.startswith(b"\x89HDF\r\n\x1a\n"):
         raise ModelFileError(f"{path}: neither a Keras archive nor HDF5; download or save it again")
@@ -129,7 +135,7 @@ def _read_hdf5(path: Path) -> _File:
     # Bytes that are no UTF-8 come as surrogates, and go back to be refused.
     data_of_text = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
     config = parse_json(path, data_of_text, "model_config")
-    return _File(JsonNode(path, config.value), _stored_arrays(path, data, "model_weights"), by_name=True)
+    return KerasModel(JsonNode(path, config.value), _stored_arrays(path, data, "model_weights"), by_name=True)
 
 
 def _stored_arrays(path: Path, data: bytes, group: str) -> dict[str, Arrays]:
@@ -159,8 +165,8 @@ def _stored_arrays(path: Path, data: bytes, group: str) -> dict[str, Arrays]:
     return {layer: [arrays[leaf] for leaf in _ORDER if leaf in arrays] for layer, arrays in found.items()}
 
 
-def _arrays_of(path: Path, file: _File, node: JsonNode, kinds: list[str], index: int) -> Arrays:
-    """Of one layer, see ``_File.by_name``."""
+def _arrays_of(path: Path, file: KerasModel, node: JsonNode, kinds: list[str], index: int) -> Arrays:
+    """Of one layer, see ``KerasModel.by_name``."""
     same = kinds[:index].count(kinds[index])
     name = node["config"]["name"].text() if file.by_name else kinds[index].lower() + (f"_{same}" if same else "")
     if name not in file.arrays:
@@ -236,6 +242,9 @@ def _input_shape(config: JsonNode) -> int | None:
     for node in config["config"]["layers"].items():
         for name in ("batch_shape", "batch_input_shape"):
             shape = node["config"].value.get(name) if isinstance(node["config"].value, dict) else None
+            if isinstance(shape, dict):
+                # A tuple, as Keras 2 writes it in a SavedModel.
+                shape = shape.get("items")
             if isinstance(shape, list) and len(shape) == 3:
                 return shape[1] if isinstance(shape[1], int) else None
     return None
