@@ -13,7 +13,7 @@ from pathlib import Path
 
 from neuralpedal.firmware_bridge.link.protocol import Samples
 from neuralpedal.firmware_bridge.model_blob import write_blob
-from neuralpedal.firmware_bridge.player_sources import PlayerSettings, player_texts
+from neuralpedal.firmware_bridge.player_sources import PlayerSettings, player_texts, player_units
 from neuralpedal.firmware_bridge.project import write_project
 from neuralpedal.firmware_bridge.verification import verify_project
 
@@ -64,11 +64,9 @@ def measure(scheme: str, layers: int, hidden: int, target: str) -> tuple[float, 
         texts["blob.c"] = ("#include <stddef.h>\n#include <stdint.h>\nextern const uint64_t blob_words[];\n"
                            "extern const size_t blob_bytes;\n"
                            f"const uint64_t blob_words[] = {{{words}}};\nconst size_t blob_bytes = {len(content)};\n")
-        kernels = {"pedal_float.c", "pedal_w8a16.c", "pedal_first_state.c"}
         for name, text in texts.items():
             (project.folder / name).write_text(text, encoding="utf-8")
-        units = tuple(name for name in texts if name.endswith(".c") and name not in kernels)
-        _replace_sources(project.folder, units)
+        _replace_sources(project.folder, tuple(player_units(texts)))
         played = verify_project(project.folder)
         assert played.max_abs_difference_lsb <= played.allowed_lsb, played
         assert played.instructions_per_sample

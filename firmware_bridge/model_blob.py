@@ -10,8 +10,10 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neuralpedal.contract.affine import AffineCode
 from neuralpedal.contract.errors import ModelFileError
@@ -28,11 +30,16 @@ from neuralpedal.firmware_bridge.float_code import by_unit
 from neuralpedal.firmware_bridge.generated_code import padded
 from neuralpedal.firmware_bridge.int16_map import Int16Map
 from neuralpedal.firmware_bridge.link.protocol import DIGEST_BYTES, NAME_BYTES, Arithmetic, Samples
+from neuralpedal.firmware_bridge.unit_rows import unit_rows
 from neuralpedal.firmware_bridge.w8a16_code import row_columns
 from neuralpedal.firmware_bridge.weight_layout import interleave, unit_order
 
 MAGIC, FORMAT = b"NPdl", 1
 _ALIGNMENT = 8
+_SKIP, _BEGINS = 1, 2
+_ARITHMETICS = {("lstm", W8A16): Arithmetic.W8A16, **{("lstm", scheme): Arithmetic.FLOAT for scheme in FLOAT_SCHEMES},
+                **{("gru", scheme): Arithmetic.GRU for scheme in FLOAT_SCHEMES}}
+"""By family and scheme."""
 _START = struct.Struct("<4sHBBII")
 _IDENTITY = struct.Struct(f"<IBBH{DIGEST_BYTES}s{NAME_BYTES}s")
 _INPUT_ROW = np.dtype([("bias", "<i4"), ("factor", "<i4"), ("multiplier", "<i2"), ("shift", "<i2")])
@@ -60,20 +67,18 @@ def write_blob(model: Path, samples: Samples) -> ModelBlob:
     """
     file = read_tflite(model)
     manifest = file.manifest()
-    if manifest.network.family != "lstm" or manifest.scheme not in (*FLOAT_SCHEMES, W8A16):
+    arithmetic = _ARITHMETICS.get((manifest.network.family, manifest.scheme))
+    if arithmetic is None:
         raise ModelFileError(f"{file.path}: a {manifest.network.label} as {manifest.scheme} has no player on a board; "
                              f"convert an LSTM to {W8A16} or {' or '.join(FLOAT_SCHEMES)}, or flash its C (neuralpedal "
                              "firmware)")
-    if manifest.initial_state is not None:
-        raise ModelFileError(f"{file.path}: begins in a state of its own, and a player on a board begins in zero "
-                             "state; flash its C (neuralpedal firmware)")
-    arithmetic = Arithmetic.W8A16 if manifest.scheme == W8A16 else Arithmetic.FLOAT
     make = _w8a16_parts if arithmetic == Arithmetic.W8A16 else _float_parts
     spec = manifest.recurrent
     constants, *tables = make(file, samples)
     digest = blob_digest(model)
     name = manifest.name.encode()[:NAME_BYTES].decode(errors="ignore")
-    body = _IDENTITY.pack(spec.sample_rate_hz, spec.num_layers, int(spec.skip), spec.hidden_size, digest, name.encode())
+    flags = _SKIP * spec.skip | _BEGINS * (manifest.initial_state is not None)
+    body = _IDENTITY.pack(spec.sample_rate_hz, spec.num_layers, flags, spec.hidden_size, digest, name.encode())
     body += constants + b"".join(_aligned(table) for table in tables)
     crc = zlib.crc32(body)
     start = _START.pack(MAGIC, FORMAT, arithmetic, samples, _START.size + len(body), crc)
@@ -103,9 +108,13 @@ def _float_parts(file: TfliteFile, samples: Samples) -> Iterator[bytes]:
 
 def _float_tables(weights: NetworkWeights) -> Iterator[bytes]:
     for layer in weights.layers:
-        for matrix in (layer.bias[np.newaxis], layer.kernel, layer.recurrent_kernel):
+        rows = unit_rows(weights.spec.kind.cell, layer)
+        for matrix in (rows.bias[np.newaxis], rows.kernel, rows.recurrent):
             yield by_unit(matrix, layer.hidden_size).astype("<f4").tobytes()
     yield weights.head_kernel[:, 0].astype("<f4").tobytes()
+    for hidden, cell in weights.initial_state or ():
+        yield cell.astype("<f4").tobytes()
+        yield _filled(hidden).astype("<f4").tobytes()
 
 
 def _w8a16_parts(file: TfliteFile, samples: Samples) -> Iterator[bytes]:
@@ -117,7 +126,7 @@ def _w8a16_parts(file: TfliteFile, samples: Samples) -> Iterator[bytes]:
                         network.format.output_guard_bits, *bits[0], *bits[1])
     yield _constants(first, _map(samples, network.input_code, manifest.input_gain_db, is_input=True),
                      _map(samples, network.output_code, manifest.output_gain_db, is_input=False))
-    yield from _w8a16_tables(network)
+    yield from _w8a16_tables(network, manifest.initial_state is not None)
 
 
 def _map(samples: Samples, code: AffineCode, gain_db: float, is_input: bool) -> bytes:
@@ -128,7 +137,7 @@ def _map(samples: Samples, code: AffineCode, gain_db: float, is_input: bool) -> 
     return struct.pack("<QII", found.multiplier, found.float_gain or 0, found.shift)
 
 
-def _w8a16_tables(network: IntegerNetwork) -> Iterator[bytes]:
+def _w8a16_tables(network: IntegerNetwork, begins: bool) -> Iterator[bytes]:
     for layer in network.layers:
         dtype, order = (_HIDDEN_ROW if layer.kernel else _INPUT_ROW), unit_order(layer.hidden_size)
         rows = np.zeros(4 * layer.hidden_size, dtype)
@@ -138,9 +147,15 @@ def _w8a16_tables(network: IntegerNetwork) -> Iterator[bytes]:
         if layer.kernel:
             yield _int16(interleave(layer.kernel.weights))
         yield _int16(interleave(layer.recurrent.weights))
-    head = np.zeros(padded(len(network.head.weights)), np.int64)
-    head[: len(network.head.weights)] = network.head.weights
-    yield _int16(head)
+    yield _int16(_filled(network.head.weights))
+    for layer in network.layers if begins else ():
+        yield layer.first_cell.astype("<i4").tobytes()
+        yield _int16(_filled(layer.first_hidden))
+
+
+def _filled(values: NDArray[Any]) -> NDArray[Any]:
+    """(H,) with zeros up to whole groups of units."""
+    return np.pad(values, (0, padded(len(values)) - len(values)))
 
 
 def _int16(values: Integers) -> bytes:

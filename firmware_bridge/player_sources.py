@@ -12,17 +12,19 @@ CONFIG_HEADER, TABLES_SOURCE = "pedal_player_config.h", "pedal_player_tables.c"
 PLAYER_FILES = (
     "pedal_blob.c", "pedal_blob.h", "pedal_link_frame.c", "pedal_link_frame.h", "pedal_link_protocol.h", "pedal_link.c",
     "pedal_link.h", "pedal_store.c", "pedal_store.h",
-    "pedal_player.c", "pedal_player.h", "pedal_player_float.c", "pedal_player_kernels.h", "pedal_player_shape.h",
-    "pedal_player_tables.h", "pedal_player_w8a16.c",
+    "pedal_player.c", "pedal_player.h", "pedal_player_end.h", "pedal_player_float.c", "pedal_player_gru.c",
+    "pedal_player_kernels.h", "pedal_player_real.h", "pedal_player_shape.h", "pedal_player_tables.h",
+    "pedal_player_w8a16.c",
 )
 KERNEL_FILES = (
     "pedal.h", "pedal_activations.h", "pedal_audio.h", "pedal_dsp.h", "pedal_float.c", "pedal_float.h",
-    "pedal_integer_tables.h", "pedal_lstm_unit.h", "pedal_w8a16.c", "pedal_w8a16.h", "pedal_w8a16_answer.h",
-    "pedal_first_state.c",
+    "pedal_gru_unit.h", "pedal_integer_tables.h", "pedal_lstm_unit.h", "pedal_w8a16.c", "pedal_w8a16.h",
+    "pedal_w8a16_answer.h",
 )
-"""What the players include. The kernels themselves are no sources of their own in a player's firmware."""
+"""What the players include."""
 
-_KERNELS = ("pedal_float.c", "pedal_w8a16.c", "pedal_first_state.c")
+KERNEL_UNITS = ("pedal_float.c", "pedal_w8a16.c")
+"""No sources of their own: players include them."""
 
 
 @dataclass(frozen=True)
@@ -55,4 +57,4 @@ def player_texts(settings: PlayerSettings) -> dict[str, str]:
 
 def player_units(texts: dict[str, str]) -> list[str]:
     """The names that a compiler is given."""
-    return sorted(name for name in texts if name.endswith(".c") and name not in _KERNELS)
+    return sorted(name for name in texts if name.endswith(".c") and name not in KERNEL_UNITS)

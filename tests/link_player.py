@@ -33,7 +33,7 @@ class PlayerLibrary:
         self.c = ctypes.CDLL(str(library))
         self.c.pedal_player_capacity.restype = CCapacity
         self._dtype: Any = np.int16 if int16 else np.float32
-        self._blob = (ctypes.c_uint8 * 128)()
+        self._blob = (ctypes.c_uint8 * 512)()
 
     def choose(self, content: bytes, room: int | None = None) -> int:
         """Read and choose a blob: 0, or the fault."""

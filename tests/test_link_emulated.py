@@ -14,6 +14,7 @@ from neuralpedal.firmware_bridge.link.board import Board
 from neuralpedal.firmware_bridge.link.emulated_board import build_firmware, start_emulator
 from neuralpedal.firmware_bridge.link.protocol import Request, Reset, Samples
 from neuralpedal.firmware_bridge.link.uploading import upload
+from neuralpedal.firmware_bridge.link.verifying import verify_board
 from neuralpedal.firmware_bridge.model_blob import write_blob
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -91,6 +92,17 @@ def test_upload_verify_select_and_profile_from_the_command_line(port: str, firmw
         assert event and (event.index, event.value) == (7, 1)
     code, _, errors = cli("link", "--port", port, "verify", integer)
     assert code == 1 and "is not what mps2-an500 plays" in errors
+
+
+@pytest.mark.parametrize("wanted", [Wanted("w8", 6, family="gru"), Wanted("w8a16", 5, begins=True),
+                                    Wanted("float32", 6, 2, begins=True)], ids=str)
+def test_gru_and_networks_that_begin_in_a_state_are_verified_on_the_board(wanted: Wanted, port: str, tmp_path: Path,
+                                                                          firmware: tuple[Path, Samples]) -> None:
+    model = write_pedal(tmp_path / "pedal.tflite", wanted).path
+    with Board(port) as board:
+        upload(board, write_blob(model, firmware[1]))
+        found = verify_board(board, model, 150)
+    assert found.passed and (found.differing_samples == 0 or wanted.scheme != "w8a16")
 
 
 @pytest.mark.parametrize("reset", [False, True], ids=["the host dies", "the board is reset"])

@@ -78,6 +78,7 @@ class Arithmetic(IntEnum):
 
     FLOAT = 1
     W8A16 = 2
+    GRU = 3
 
 
 class Counter(IntEnum):

@@ -9,8 +9,11 @@
 #endif
 
 /* Where the fields of the header lie. */
-enum { MAGIC = 0, FORMAT = 4, ARITHMETIC = 6, SAMPLES = 7, BYTES = 8, CRC = 12, RATE = 16, LAYERS = 20, SKIP = 21,
+enum { MAGIC = 0, FORMAT = 4, ARITHMETIC = 6, SAMPLES = 7, BYTES = 8, CRC = 12, RATE = 16, LAYERS = 20, FLAGS = 21,
        HIDDEN = 22, DIGEST = 24, NAME = 40 };
+
+/* Flags: the answer is added to the dry signal; the model begins in a state of its own. */
+enum { SKIP = 1, BEGINS = 2, ALL_FLAGS = 3 };
 
 /* Where the integer constants lie, which are shifts. */
 enum { HEAD_SHIFT = 8, SKIP_SHIFT = 9, GUARD_BITS = 10, GATE_BITS = 11, CELL_BITS = 13, INPUT_MAP = 16, OUTPUT_MAP = 32,
@@ -31,6 +34,15 @@ static const void *cut(cutter *from, size_t size)
     return table;
 }
 
+/* Cells of 32 bits, hidden states as the weights are. */
+static void cut_beginning(pedal_blob *blob, cutter *from, size_t hidden_bytes)
+{
+    for (int index = 0; blob->begins && index < blob->layers; index++) {
+        blob->layer[index].first_cell = cut(from, sizeof(int32_t) * blob->hidden);
+        blob->layer[index].first_hidden = cut(from, hidden_bytes * blob->padded);
+    }
+}
+
 static void cut_float(pedal_blob *blob, cutter *from)
 {
     const size_t size = blob->hidden, row = 4 * sizeof(float);
@@ -40,6 +52,7 @@ static void cut_float(pedal_blob *blob, cutter *from)
         blob->layer[index].recurrent = cut(from, row * size * size);
     }
     blob->head = cut(from, sizeof(float) * size);
+    cut_beginning(blob, from, sizeof(float));
 }
 
 static void cut_w8a16(pedal_blob *blob, cutter *from)
@@ -52,6 +65,7 @@ static void cut_w8a16(pedal_blob *blob, cutter *from)
         blob->layer[index].recurrent = cut(from, weights);
     }
     blob->head = cut(from, sizeof(int16_t) * blob->padded);
+    cut_beginning(blob, from, sizeof(int16_t));
 }
 
 static int is_within(uint32_t value, uint32_t low, uint32_t high)
@@ -79,6 +93,18 @@ static int is_map_right(const uint8_t *map, uint8_t samples)
     return high == 0 && (shift == 0 ? low < 1u << 15 : shift < 32);
 }
 
+/* Where a layer begins, that no sum grows beyond what the writer proved. */
+static int are_cells_within(const pedal_blob *blob, int index, int32_t limit)
+{
+    const uint8_t *cells = blob->layer[index].first_cell;
+    for (size_t n = 0; cells && n < blob->hidden; n++) {
+        const int32_t cell = (int32_t)pedal_get_32(cells + 4 * n);
+        if (cell < -limit || cell >= limit)
+            return 0;
+    }
+    return 1;
+}
+
 /* Shifts that a processor has, formats that the kernel has. */
 static int is_w8a16_right(const pedal_blob *blob)
 {
@@ -93,6 +119,8 @@ static int is_w8a16_right(const pedal_blob *blob)
             if (pedal_get_16(row + 10) > 30 || (index > 0 && pedal_get_16(row + 6) > 30))
                 return 0;
         }
+        if (!are_cells_within(blob, index, INT32_C(1) << 30))
+            return 0;
     }
     return is_map_right(constants + INPUT_MAP, blob->samples) && is_map_right(constants + OUTPUT_MAP, blob->samples);
 }
@@ -111,7 +139,8 @@ static void read_header(pedal_blob *blob, const uint8_t *bytes)
     blob->arithmetic = bytes[ARITHMETIC];
     blob->samples = bytes[SAMPLES];
     blob->layers = bytes[LAYERS];
-    blob->skip = bytes[SKIP];
+    blob->skip = (bytes[FLAGS] & SKIP) != 0;
+    blob->begins = (bytes[FLAGS] & BEGINS) != 0;
     blob->hidden = pedal_get_16(bytes + HIDDEN);
     blob->padded = (uint16_t)((blob->hidden + 3) & ~3);
     blob->sample_rate_hz = pedal_get_32(bytes + RATE);
@@ -133,12 +162,14 @@ int pedal_blob_read(pedal_blob *blob, const uint8_t *bytes, size_t room, const p
         return PEDAL_LINK_FAULT_BLOB;
     if (pedal_crc32(0, bytes + RATE, blob->bytes - RATE) != blob->crc)
         return PEDAL_LINK_FAULT_CRC;
-    if (!is_within(blob->layers, 1, PEDAL_BLOB_LAYERS) || !is_within(blob->hidden, 1, LARGEST_SIZE) || blob->skip > 1)
+    if (!is_within(blob->layers, 1, PEDAL_BLOB_LAYERS) || !is_within(blob->hidden, 1, LARGEST_SIZE) ||
+        bytes[FLAGS] > ALL_FLAGS)
         return PEDAL_LINK_FAULT_BLOB;
     if (!is_fitting(blob, capacity))
         return PEDAL_LINK_FAULT_CAPACITY;
     cutter from = {bytes, head};
-    if (blob->arithmetic == PEDAL_LINK_ARITHMETIC_FLOAT)
+    const int is_real = blob->arithmetic == PEDAL_LINK_ARITHMETIC_FLOAT || blob->arithmetic == PEDAL_LINK_ARITHMETIC_GRU;
+    if (is_real)
         cut_float(blob, &from);
     else if (blob->arithmetic == PEDAL_LINK_ARITHMETIC_W8A16)
         cut_w8a16(blob, &from);
@@ -147,7 +178,7 @@ int pedal_blob_read(pedal_blob *blob, const uint8_t *bytes, size_t room, const p
     /* Every table lies inside: their sizes add up to the blob's. Only now may they be looked at. */
     if (from.offset != blob->bytes)
         return PEDAL_LINK_FAULT_BLOB;
-    const int right = blob->arithmetic == PEDAL_LINK_ARITHMETIC_FLOAT
+    const int right = is_real
                           ? are_finite(blob->constants, blob->bytes - PEDAL_BLOB_HEADER_BYTES)
                           : is_w8a16_right(blob);
     return right ? 0 : PEDAL_LINK_FAULT_BLOB;

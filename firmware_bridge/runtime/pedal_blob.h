@@ -23,10 +23,11 @@ extern "C" {
 /* Tables of a layer; which types they have, says the arithmetic. */
 typedef struct {
     const void *rows, *kernel, *recurrent; /* rows: biases alone in float arithmetic; kernel: NULL where rows have it */
+    const void *first_cell, *first_hidden; /* where the model begins; NULL: in zero state */
 } pedal_blob_layer;
 
 typedef struct {
-    uint8_t arithmetic, samples, layers, skip;
+    uint8_t arithmetic, samples, layers, skip, begins;
     uint16_t hidden, padded;
     uint32_t sample_rate_hz, bytes, crc;
     const uint8_t *digest, *name, *constants;

@@ -58,6 +58,7 @@
 /* What a model is computed in; bits of a board's mask. */
 #define PEDAL_LINK_ARITHMETIC_FLOAT 1
 #define PEDAL_LINK_ARITHMETIC_W8A16 2
+#define PEDAL_LINK_ARITHMETIC_GRU 3
 
 /* What a board counts in a block. */
 #define PEDAL_LINK_COUNTER_CYCLES 0

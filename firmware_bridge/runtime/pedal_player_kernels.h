@@ -4,12 +4,13 @@
 
 #include "pedal_player.h"
 
-void pedal_player_float_choose(const pedal_blob *blob);
-void pedal_player_float_reset(void);
-void pedal_player_float_process(const pedal_player_sample *in, pedal_player_sample *out, size_t n);
+typedef struct {
+    uint8_t arithmetic; /* PEDAL_LINK_ARITHMETIC_... */
+    void (*choose)(const pedal_blob *blob);
+    void (*forget)(void);
+    void (*play)(const pedal_player_sample *in, pedal_player_sample *out, size_t n);
+} pedal_player_kernel;
 
-void pedal_player_w8a16_choose(const pedal_blob *blob);
-void pedal_player_w8a16_reset(void);
-void pedal_player_w8a16_process(const pedal_player_sample *in, pedal_player_sample *out, size_t n);
+extern const pedal_player_kernel pedal_player_float, pedal_player_gru, pedal_player_w8a16;
 
 #endif

@@ -1,8 +1,7 @@
 /* pedal_w8a16.c for models that came over the link. */
-#include "pedal_player_kernels.h"
+#define PEDAL_PLAYER_KERNEL pedal_player_w8a16
+#define PEDAL_PLAYER_ARITHMETIC PEDAL_LINK_ARITHMETIC_W8A16
 #include "pedal_player_shape.h"
-
-#include <string.h>
 
 #include "pedal_link_frame.h"
 #include "pedal_player_tables.h"
@@ -16,7 +15,6 @@ typedef struct {
 } audio_map;
 
 static struct {
-    int hidden, padded, layers, skip;
     int32_t head_bias, head_multiplier;
     int head_shift, skip_shift, guard_bits, gate_bits[PEDAL_BLOB_LAYERS], cell_bits[PEDAL_BLOB_LAYERS];
     audio_map input, output;
@@ -56,13 +54,7 @@ static struct {
 #define pedal_head_weights played.head
 #define pedal_sigmoid_table pedal_player_sigmoid_table
 
-#define pedal_init pedal_player_w8a16_init
-#define pedal_reset pedal_player_w8a16_forget
-#define pedal_process pedal_player_w8a16_play
 #include "pedal_w8a16.c"
-#include "pedal_first_state.c"
-
-static pedal_state state;
 
 static audio_map read_map(const uint8_t *bytes)
 {
@@ -78,13 +70,9 @@ static audio_map read_map(const uint8_t *bytes)
     return map;
 }
 
-void pedal_player_w8a16_choose(const pedal_blob *blob)
+static void read_constants(const pedal_blob *blob)
 {
     const uint8_t *constants = blob->constants;
-    played.hidden = blob->hidden;
-    played.padded = blob->padded;
-    played.layers = blob->layers;
-    played.skip = blob->skip;
     played.head_bias = (int32_t)pedal_get_32(constants);
     played.head_multiplier = (int32_t)pedal_get_32(constants + 4);
     played.head_shift = constants[8];
@@ -100,15 +88,6 @@ void pedal_player_w8a16_choose(const pedal_blob *blob)
     played.output = read_map(constants + 32);
     played.kernel = blob->layer[1].kernel;
     played.head = blob->head;
-    pedal_player_w8a16_init(&state);
 }
 
-void pedal_player_w8a16_reset(void)
-{
-    pedal_player_w8a16_forget(&state);
-}
-
-void pedal_player_w8a16_process(const pedal_player_sample *in, pedal_player_sample *out, size_t n)
-{
-    pedal_player_w8a16_play(&state, in, out, n);
-}
+#include "pedal_player_end.h"
