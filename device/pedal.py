@@ -1,6 +1,6 @@
 """The pedal as a signal path: gains, engine, bypass and mute, block by block, whatever the blocks come from.
 
-Every change is a straight ramp of 20 ms. The engine plays on while bypassed, so that it is heard at once and from the
+Every change is a ramp of 20 ms. The engine plays on while bypassed, so that it is heard at once and from the
 state that it would have had. The settings are plain attributes that any thread may set; the audio thread reads each
 once per block.
 """

@@ -1,7 +1,13 @@
-"""A factor that moves in a straight line, sample by sample: what makes every change of a setting free of clicks.
+"""A factor that moves along half a cosine, sample by sample: what makes every change of a setting free of clicks.
 
-Straight, and no softer curve: of all that take the same time its steepest place is the least steep.
+Not along a straight line, though its steepest place is the least steep. Where two sounds change over, a step is the
+sounds' own and the factor's slope times their difference. While one of them is heard alone nothing makes up for the
+second part; halfway between two sounds that differ much, the first one is small. Of all curves that take the same time
+half a cosine lets steps grow least, whatever the phase between the two: a low E over 20 ms by 4.5 % at worst, where
+the straight line has 10 % (`tests/device/test_pedal.py`).
 """
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +30,8 @@ class Ramp:
 
     def __init__(self, value: float, block_size: int) -> None:
         self.value = float(value)
-        self._goal, self._step, self._left = self.value, 0.0, 0
+        self._goal, self._begin = self.value, self.value
+        self._samples = self._left = 0
         self._counts = np.arange(1, block_size + 1, dtype=np.float32)
         self._factors = np.empty(block_size, np.float32)
 
@@ -34,8 +41,8 @@ class Ramp:
         Real-time safe.
         """
         if goal != self._goal:
-            self._goal, self._left = goal, samples
-            self._step = (goal - self.value) / samples
+            self._begin, self._goal = self.value, goal
+            self._samples = self._left = samples
 
     def jump(self, value: float) -> None:
         """Stand at ``value`` at once. Real-time safe."""
@@ -49,14 +56,18 @@ class Ramp:
         if not self._left:
             return None
         factors, size = self._factors, len(self._factors)
-        np.multiply(self._counts, self._step, out=factors)
-        np.add(factors, self.value, out=factors)
+        half = 0.5 * (self._goal - self._begin)
+        np.add(self._counts, self._samples - self._left, out=factors)
+        np.multiply(factors, math.pi / self._samples, out=factors)
+        np.cos(factors, out=factors)
+        np.multiply(factors, -half, out=factors)
+        np.add(factors, self._begin + half, out=factors)
         if self._left <= size:
             # Exactly the goal, whatever was rounded on the way.
             factors[self._left - 1 :] = self.value = self._goal
             self._left = 0
         else:
-            self.value += self._step * size
+            self.value = float(factors[-1])
             self._left -= size
         return factors
 

@@ -92,7 +92,8 @@ def test_a_stage_that_comes_in_fades_from_the_signal_to_what_it_would_play_had_i
         always.process(block, wanted[index])
     listened = 150 + -(-1500 // 64)
     np.testing.assert_array_equal(blocks[149:listened], dry[149:listened])
-    mix = np.minimum(1.0, np.arange(1, 64 * (300 - listened) + 1) / FADE).reshape(-1, 64)
+    way = np.minimum(1.0, np.arange(1, 64 * (300 - listened) + 1) / FADE).reshape(-1, 64)
+    mix = 0.5 - 0.5 * np.cos(np.pi * way)
     faded = dry[listened:] + mix * (wanted[listened:] - dry[listened:])
     np.testing.assert_allclose(blocks[listened:], faded, rtol=0, atol=1e-5)
 
