@@ -22,7 +22,8 @@ from neuralpedal.firmware_bridge.player_sources import PlayerSettings, player_te
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 _FLAGS = ("-std=c11", "-g", "-O1", "-fwrapv", "-fsanitize=fuzzer,address,undefined",
           "-fno-sanitize=signed-integer-overflow,shift", "-fno-sanitize-recover=all", "-I.")
-_SEEDS = ("lstm-2x3.w8a16.tflite", "lstm-1x4-skip.w8a16.tflite", "lstm-2x3.w8.tflite")
+_SEEDS = ("lstm-2x3.w8a16.tflite", "lstm-1x4-skip.w8a16.tflite", "lstm-2x3.w8.tflite", "lstm-2x3.w8a8.tflite",
+          "lstm-1x4-skip.coarse-fine.w8a8.tflite")
 
 
 def build(folder: Path) -> Path:

@@ -7,17 +7,13 @@ runtime/pedal_blob.c, byte by byte, before anything plays.
 import hashlib
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from neuralpedal.contract.affine import AffineCode
 from neuralpedal.contract.errors import ModelFileError
-from neuralpedal.contract.fixed_point import INT16_MAX, INT16_MIN, Integers
 from neuralpedal.contract.gain import linear_gain
 from neuralpedal.contract.integer_network import SCHEME as W8A16
 from neuralpedal.contract.integer_network import IntegerNetwork, read_integer_network
@@ -25,11 +21,10 @@ from neuralpedal.contract.manifest import FLOAT_SCHEMES
 from neuralpedal.contract.network_file import read_recurrent_weights
 from neuralpedal.contract.tflite_file import TfliteFile, read_tflite
 from neuralpedal.contract.weights import NetworkWeights
-from neuralpedal.firmware_bridge.audio_defines import input_map, output_map
+from neuralpedal.firmware_bridge.blob_parts import audio_map, blob_constants, filled, int16_table
 from neuralpedal.firmware_bridge.float_code import by_unit
-from neuralpedal.firmware_bridge.generated_code import padded
-from neuralpedal.firmware_bridge.int16_map import Int16Map
 from neuralpedal.firmware_bridge.link.protocol import DIGEST_BYTES, NAME_BYTES, Arithmetic, Samples
+from neuralpedal.firmware_bridge.tflite_blob import w8a8_parts
 from neuralpedal.firmware_bridge.unit_rows import unit_rows
 from neuralpedal.firmware_bridge.w8a16_code import row_columns
 from neuralpedal.firmware_bridge.weight_layout import interleave, unit_order
@@ -37,7 +32,9 @@ from neuralpedal.firmware_bridge.weight_layout import interleave, unit_order
 MAGIC, FORMAT = b"NPdl", 1
 _ALIGNMENT = 8
 _SKIP, _BEGINS = 1, 2
-_ARITHMETICS = {("lstm", W8A16): Arithmetic.W8A16, **{("lstm", scheme): Arithmetic.FLOAT for scheme in FLOAT_SCHEMES},
+W8A8 = "w8a8"
+_ARITHMETICS = {("lstm", W8A16): Arithmetic.W8A16, ("lstm", W8A8): Arithmetic.W8A8,
+                **{("lstm", scheme): Arithmetic.FLOAT for scheme in FLOAT_SCHEMES},
                 **{("gru", scheme): Arithmetic.GRU for scheme in FLOAT_SCHEMES}}
 """By family and scheme."""
 _START = struct.Struct("<4sHBBII")
@@ -72,12 +69,13 @@ def write_blob(model: Path, samples: Samples) -> ModelBlob:
         raise ModelFileError(f"{file.path}: a {manifest.network.label} as {manifest.scheme} has no player on a board; "
                              f"convert an LSTM to {W8A16} or {' or '.join(FLOAT_SCHEMES)}, or flash its C (neuralpedal "
                              "firmware)")
-    make = _w8a16_parts if arithmetic == Arithmetic.W8A16 else _float_parts
+    if arithmetic == Arithmetic.W8A8 and manifest.audio_code:
+        arithmetic = Arithmetic.W8A8_PAIR
     spec = manifest.recurrent
-    constants, *tables = make(file, samples)
+    constants, *tables = _PARTS[arithmetic](file, samples)
     digest = blob_digest(model)
     name = manifest.name.encode()[:NAME_BYTES].decode(errors="ignore")
-    flags = _SKIP * spec.skip | _BEGINS * (manifest.initial_state is not None)
+    flags = _SKIP * spec.skip | _BEGINS * (manifest.initial_state is not None or manifest.scheme == W8A8)
     body = _IDENTITY.pack(spec.sample_rate_hz, spec.num_layers, flags, spec.hidden_size, digest, name.encode())
     body += constants + b"".join(_aligned(table) for table in tables)
     crc = zlib.crc32(body)
@@ -94,15 +92,10 @@ def _aligned(table: bytes) -> bytes:
     return table + bytes(-len(table) % _ALIGNMENT)
 
 
-def _constants(first: bytes, heard: bytes, sounding: bytes) -> bytes:
-    """64 bytes: of the network, of its input, of its output."""
-    return b"".join(part.ljust(16, b"\0") for part in (first, heard, sounding, b""))
-
-
 def _float_parts(file: TfliteFile, samples: Samples) -> Iterator[bytes]:
     weights, manifest = read_recurrent_weights(file), file.manifest()
     gains = (struct.pack("<f", linear_gain(gain_db)) for gain_db in (manifest.input_gain_db, manifest.output_gain_db))
-    yield _constants(struct.pack("<f", weights.head_bias[0]), *gains)
+    yield blob_constants(struct.pack("<f", weights.head_bias[0]), *gains)
     yield from _float_tables(weights)
 
 
@@ -114,7 +107,7 @@ def _float_tables(weights: NetworkWeights) -> Iterator[bytes]:
     yield weights.head_kernel[:, 0].astype("<f4").tobytes()
     for hidden, cell in weights.initial_state or ():
         yield cell.astype("<f4").tobytes()
-        yield _filled(hidden).astype("<f4").tobytes()
+        yield filled(hidden).astype("<f4").tobytes()
 
 
 def _w8a16_parts(file: TfliteFile, samples: Samples) -> Iterator[bytes]:
@@ -124,17 +117,9 @@ def _w8a16_parts(file: TfliteFile, samples: Samples) -> Iterator[bytes]:
                                             [one.cell_fraction_bits for one in formats])]
     first = struct.pack("<iiBBBBBBB", head.bias, head.multiplier, head.shift, head.skip_shift or 0,
                         network.format.output_guard_bits, *bits[0], *bits[1])
-    yield _constants(first, _map(samples, network.input_code, manifest.input_gain_db, is_input=True),
-                     _map(samples, network.output_code, manifest.output_gain_db, is_input=False))
+    yield blob_constants(first, audio_map(samples, network.input_code, manifest.input_gain_db, is_input=True),
+                     audio_map(samples, network.output_code, manifest.output_gain_db, is_input=False))
     yield from _w8a16_tables(network, manifest.initial_state is not None)
-
-
-def _map(samples: Samples, code: AffineCode, gain_db: float, is_input: bool) -> bytes:
-    """How samples become integers, or the other way: see runtime/pedal_audio.h."""
-    if samples == Samples.FLOAT:
-        return struct.pack("<ff", linear_gain(gain_db), code.scale)
-    found: Int16Map = input_map(code, gain_db) if is_input else output_map(code, gain_db)
-    return struct.pack("<QII", found.multiplier, found.float_gain or 0, found.shift)
 
 
 def _w8a16_tables(network: IntegerNetwork, begins: bool) -> Iterator[bytes]:
@@ -145,19 +130,15 @@ def _w8a16_tables(network: IntegerNetwork, begins: bool) -> Iterator[bytes]:
             rows[name] = column[order]
         yield rows.tobytes()
         if layer.kernel:
-            yield _int16(interleave(layer.kernel.weights))
-        yield _int16(interleave(layer.recurrent.weights))
-    yield _int16(_filled(network.head.weights))
+            yield int16_table(interleave(layer.kernel.weights))
+        yield int16_table(interleave(layer.recurrent.weights))
+    yield int16_table(filled(network.head.weights))
     for layer in network.layers if begins else ():
         yield layer.first_cell.astype("<i4").tobytes()
-        yield _int16(_filled(layer.first_hidden))
+        yield int16_table(filled(layer.first_hidden))
 
 
-def _filled(values: NDArray[Any]) -> NDArray[Any]:
-    """(H,) with zeros up to whole groups of units."""
-    return np.pad(values, (0, padded(len(values)) - len(values)))
-
-
-def _int16(values: Integers) -> bytes:
-    assert values.min() >= INT16_MIN and values.max() <= INT16_MAX
-    return values.astype("<i2").tobytes()
+_PARTS: dict[Arithmetic, Callable[[TfliteFile, Samples], Iterator[bytes]]] = {
+    Arithmetic.FLOAT: _float_parts, Arithmetic.GRU: _float_parts, Arithmetic.W8A16: _w8a16_parts,
+    Arithmetic.W8A8: w8a8_parts, Arithmetic.W8A8_PAIR: w8a8_parts}
+"""The constants and then the tables of a file."""

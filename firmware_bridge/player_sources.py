@@ -13,17 +13,18 @@ PLAYER_FILES = (
     "pedal_blob.c", "pedal_blob.h", "pedal_link_frame.c", "pedal_link_frame.h", "pedal_link_protocol.h", "pedal_link.c",
     "pedal_link.h", "pedal_store.c", "pedal_store.h",
     "pedal_player.c", "pedal_player.h", "pedal_player_end.h", "pedal_player_float.c", "pedal_player_gru.c",
-    "pedal_player_kernels.h", "pedal_player_real.h", "pedal_player_shape.h", "pedal_player_tables.h",
-    "pedal_player_w8a16.c",
+    "pedal_player_kernels.h", "pedal_player_map.h", "pedal_player_real.h", "pedal_player_shape.h",
+    "pedal_player_tables.h", "pedal_player_tflite.h", "pedal_player_w8a16.c", "pedal_player_w8a8.c",
+    "pedal_player_w8a8_pair.c",
 )
 KERNEL_FILES = (
     "pedal.h", "pedal_activations.h", "pedal_audio.h", "pedal_dsp.h", "pedal_float.c", "pedal_float.h",
-    "pedal_gru_unit.h", "pedal_integer_tables.h", "pedal_lstm_unit.h", "pedal_w8a16.c", "pedal_w8a16.h",
-    "pedal_w8a16_answer.h",
+    "pedal_gemmlowp.h", "pedal_gru_unit.h", "pedal_integer_tables.h", "pedal_lstm_unit.h", "pedal_rescaling.h",
+    "pedal_tflite.c", "pedal_tflite.h", "pedal_w8a16.c", "pedal_w8a16.h", "pedal_w8a16_answer.h",
 )
 """What the players include."""
 
-KERNEL_UNITS = ("pedal_float.c", "pedal_w8a16.c")
+KERNEL_UNITS = ("pedal_float.c", "pedal_tflite.c", "pedal_w8a16.c")
 """No sources of their own: players include them."""
 
 

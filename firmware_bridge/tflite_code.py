@@ -41,8 +41,8 @@ def tflite_code(file: TfliteFile, int16_audio: bool, interpreter: str | None) ->
     network = read_tflite_network(file, interpreter)
     kernels = "TFLM16X8" if manifest.scheme == TFLM16X8 else (interpreter or "litert").upper()
     by_lines = kernels != "LITERT"
-    fine_cells = [] if by_lines else _fine_cells(network)
-    tables = [*_network_tables(network), *([_nodes()] if by_lines else reciprocal_tables(fine_cells)),
+    finest = [] if by_lines else fine_cells(network)
+    tables = [*_network_tables(network), *([_nodes()] if by_lines else reciprocal_tables(finest)),
               *_audio_tables(network, manifest, int16_audio)]
     spec = manifest.recurrent
     size, channels = spec.hidden_size, network.layers[0].kernel.shape[1]
@@ -53,13 +53,13 @@ def tflite_code(file: TfliteFile, int16_audio: bool, interpreter: str | None) ->
     return GeneratedCode(
         arithmetic="TFLITE" if len(network.heads) == 1 else "TFLITE_PAIR",
         defines=(define(f"KERNELS_{kernels}", 1),
-                 *(define(f"CELL_OF_{bits}_BITS", 1) for bits in fine_cells),
+                 *(define(f"CELL_OF_{bits}_BITS", 1) for bits in finest),
                  *_defines(network, manifest, int16_audio)), tables=tuple(tables),
         tables_header="pedal_tflite.h",
         runtime_files=(*_SHARED_FILES, "pedal_lines.h" if by_lines else "pedal_gemmlowp.h"),
         state_bytes=spec.num_layers * (4 * size + 2 * padded(size)) + 2 * padded(size),
         table_bytes=weights + spec.num_layers * 32 * size + 2 * padded(size) + audio
-        + (512 if by_lines else _RECIPROCAL_BYTES + _FINE_RECIPROCAL_BYTES * len(fine_cells)),
+        + (512 if by_lines else _RECIPROCAL_BYTES + _FINE_RECIPROCAL_BYTES * len(finest)),
         initial_state=_initial_state(file))
 
 
@@ -107,9 +107,9 @@ def _network_tables(network: TfliteNetwork) -> Iterator[str]:
         twice = 2 if layer.narrow else 1
         size = layer.recurrent.shape[1]
         rows = [f"{{{int32_literal(twice * int(heard))}, {int32_literal(twice * int(own))}}}" for heard, own in
-                zip(_by_unit(layer.heard_bias), _by_unit(layer.recurrent_bias), strict=True)]
+                zip(by_unit(layer.heard_bias), by_unit(layer.recurrent_bias), strict=True)]
         yield array(f"const pedal_tflite_row pedal_layer{index}_rows[PEDAL_ROWS]", unit_groups(rows, 4, size))
-        kernel = _by_unit(layer.kernel).ravel() if index == 0 else interleave(layer.kernel)
+        kernel = by_unit(layer.kernel).ravel() if index == 0 else interleave(layer.kernel)
         length = "PEDAL_ROWS * PEDAL_CHANNELS" if index == 0 else "PEDAL_WEIGHTS"
         yield _weights(f"pedal_layer{index}_kernel[{length}]", twice * kernel, size)
         yield _weights(f"pedal_layer{index}_recurrent[PEDAL_WEIGHTS]", twice * interleave(layer.recurrent), size)
@@ -122,7 +122,7 @@ def _head(head: TfliteHead) -> str:
     return array("const int16_t pedal_head_weights[PEDAL_HIDDEN_PADDED] PEDAL_ALIGNED", [("", map(str, filled))])
 
 
-def _by_unit(rows: Integers) -> Integers:
+def by_unit(rows: Integers) -> Integers:
     """(4·H, …) by gate to the same by unit."""
     return rows.reshape(4, -1, *rows.shape[1:]).swapaxes(0, 1).reshape(rows.shape)
 
@@ -136,7 +136,7 @@ def _nodes() -> str:
     return array("const uint16_t pedal_sigmoid_nodes[256]", [("", map(str, sigmoid_nodes()))])
 
 
-def _fine_cells(network: TfliteNetwork) -> list[int]:
+def fine_cells(network: TfliteNetwork) -> list[int]:
     """Integer bits of cells whose tanh has finer arguments than a sigmoid."""
     return sorted({layer.cell_integer_bits for layer in network.layers if layer.cell_integer_bits < GATE_INTEGER_BITS})
 

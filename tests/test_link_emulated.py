@@ -10,6 +10,7 @@ import pytest
 
 from firmware_pedals import Wanted, need, write_pedal
 from neuralpedal.contract.errors import LinkError
+from neuralpedal.contract.manifest import FLOAT_SCHEMES
 from neuralpedal.firmware_bridge.link.board import Board
 from neuralpedal.firmware_bridge.link.emulated_board import build_firmware, start_emulator
 from neuralpedal.firmware_bridge.link.protocol import Request, Reset, Samples
@@ -95,14 +96,15 @@ def test_upload_verify_select_and_profile_from_the_command_line(port: str, firmw
 
 
 @pytest.mark.parametrize("wanted", [Wanted("w8", 6, family="gru"), Wanted("w8a16", 5, begins=True),
-                                    Wanted("float32", 6, 2, begins=True)], ids=str)
-def test_gru_and_networks_that_begin_in_a_state_are_verified_on_the_board(wanted: Wanted, port: str, tmp_path: Path,
+                                    Wanted("float32", 6, 2, begins=True), Wanted("w8a8", 6, 2),
+                                    Wanted("coarse-fine", 5)], ids=lambda wanted: f"{wanted.family} {wanted.scheme}")
+def test_every_kind_of_network_is_verified_on_the_board(wanted: Wanted, port: str, tmp_path: Path,
                                                                           firmware: tuple[Path, Samples]) -> None:
     model = write_pedal(tmp_path / "pedal.tflite", wanted).path
     with Board(port) as board:
         upload(board, write_blob(model, firmware[1]))
         found = verify_board(board, model, 150)
-    assert found.passed and (found.differing_samples == 0 or wanted.scheme != "w8a16")
+    assert found.passed and (found.max_abs_difference == 0.0 or wanted.scheme in FLOAT_SCHEMES)
 
 
 @pytest.mark.parametrize("reset", [False, True], ids=["the host dies", "the board is reset"])

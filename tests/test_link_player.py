@@ -47,6 +47,16 @@ def test_any_w8a16_blob_plays_its_reference_in_every_bit(
 
 
 @settings(deadline=None, max_examples=10)
+@given(st.sampled_from(["w8a8", "coarse-fine"]), st.integers(1, 64), st.integers(1, 2), st.booleans(),
+       st.floats(0.05, 4.0), st.integers(0, 99), st.sampled_from([0.0, 3.7, -11.3]), st.booleans())
+def test_any_w8a8_blob_plays_its_reference_in_every_bit(
+        library: tuple[PlayerLibrary, bool], tmp_path_factory: pytest.TempPathFactory, scheme: str, size: int,
+        layers: int, skip: bool, scale: float, seed: int, gain_db: float, begins: bool) -> None:
+    wanted = Wanted(scheme, size, layers, skip, scale, seed, gain_db, -gain_db / 2, begins)
+    assert difference(*library, wanted, tmp_path_factory.getbasetemp()) == 0.0
+
+
+@settings(deadline=None, max_examples=10)
 @given(st.sampled_from(["float32", "w8"]), st.sampled_from(["lstm", "gru"]), st.integers(1, 64), st.integers(1, 2),
        st.booleans(), st.integers(0, 99), st.booleans())
 def test_any_float_blob_is_near_its_reference(
@@ -97,6 +107,6 @@ def test_a_blob_for_other_samples_is_refused(library: tuple[PlayerLibrary, bool]
 
 
 def test_a_model_without_a_player_says_what_to_convert_to() -> None:
-    for name in ("lstm-2x3.w8a8.tflite", "frame_lstm-1x3-of-8.w8.tflite"):
+    for name in ("lstm-2x3.tflm16x8.tflite", "frame_lstm-1x3-of-8.w8.tflite"):
         with pytest.raises(ModelFileError, match=r"no player on a board; convert an LSTM to w8a16"):
             write_blob(GOLDEN / name, Samples.INT16)

@@ -79,6 +79,8 @@ class Arithmetic(IntEnum):
     FLOAT = 1
     W8A16 = 2
     GRU = 3
+    W8A8 = 4
+    W8A8_PAIR = 5
 
 
 class Counter(IntEnum):

@@ -154,7 +154,7 @@ PEDAL_INLINE pedal_sample pedal_decode_pair(int32_t coarse, int32_t fine, pedal_
     const int inside = fine > -128 && fine < 127;
 #if PEDAL_IO_INT16
     int32_t wet = inside ? pedal_fine_samples[fine + 128] : pedal_coarse_samples[coarse + 128];
-#if PEDAL_SKIP
+#if defined(PEDAL_DRY_MULTIPLIER)
     wet += (int32_t)(((int64_t)dry * PEDAL_DRY_MULTIPLIER) >> PEDAL_DRY_SHIFT);
 #else
     (void)dry;
@@ -163,12 +163,10 @@ PEDAL_INLINE pedal_sample pedal_decode_pair(int32_t coarse, int32_t fine, pedal_
 #else
     float sounding = inside ? (float)(fine - PEDAL_FINE_HEAD_ZERO_POINT) * PEDAL_FINE_SCALE
                             : (float)(coarse - PEDAL_HEAD_ZERO_POINT) * PEDAL_COARSE_SCALE;
-#if PEDAL_SKIP
-    const float heard = dry * PEDAL_INPUT_GAIN;
-    sounding += heard;
-#else
-    (void)dry;
-#endif
+    if (PEDAL_SKIP) {
+        const float heard = dry * PEDAL_INPUT_GAIN;
+        sounding += heard;
+    }
     return sounding * PEDAL_OUTPUT_GAIN;
 #endif
 }

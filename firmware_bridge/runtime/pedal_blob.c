@@ -68,6 +68,33 @@ static void cut_w8a16(pedal_blob *blob, cutter *from)
     cut_beginning(blob, from, sizeof(int16_t));
 }
 
+/* Of LiteRT's sigmoid and tanh, of a cell finer than a gate; samples of all int8 answers. */
+enum { STEPS_BYTES = 2 * 257, BEYOND_BYTES = 32769, LINES_BYTES = 4 * 257, CORRECTIONS_BYTES = 4 * 4097,
+       ANSWERS = 256, FINE_CELLS = 0 };
+
+static void cut_w8a8(pedal_blob *blob, cutter *from, int channels)
+{
+    const size_t size = blob->hidden, weights = 4 * sizeof(int16_t) * size * blob->padded;
+    blob->settings = cut(from, PEDAL_BLOB_SETTINGS_BYTES);
+    for (int index = 0; index < blob->layers; index++) {
+        blob->layer[index].format = cut(from, PEDAL_BLOB_FORMAT_BYTES);
+        blob->layer[index].rows = cut(from, 4 * 2 * sizeof(int32_t) * size);
+        blob->layer[index].kernel = cut(from, index == 0 ? 4 * sizeof(int16_t) * size * (size_t)channels : weights);
+        blob->layer[index].recurrent = cut(from, weights);
+    }
+    blob->head = cut(from, sizeof(int16_t) * blob->padded);
+    blob->reciprocal_steps = cut(from, STEPS_BYTES);
+    blob->reciprocal_beyond = cut(from, BEYOND_BYTES);
+    for (int bits = 0; bits < PEDAL_BLOB_FINE_CELLS; bits++)
+        if (blob->constants[FINE_CELLS] >> bits & 1) {
+            blob->lines[bits] = cut(from, LINES_BYTES);
+            blob->corrections[bits] = cut(from, CORRECTIONS_BYTES);
+        }
+    for (int channel = 0; blob->samples == PEDAL_LINK_SAMPLES_INT16 && channel < channels; channel++)
+        blob->answers[channel] = cut(from, ANSWERS * (channels == 1 ? sizeof(int16_t) : sizeof(int32_t)));
+    cut_beginning(blob, from, sizeof(int16_t));
+}
+
 static int is_within(uint32_t value, uint32_t low, uint32_t high)
 {
     return value >= low && value <= high;
@@ -125,6 +152,52 @@ static int is_w8a16_right(const pedal_blob *blob)
     return is_map_right(constants + INPUT_MAP, blob->samples) && is_map_right(constants + OUTPUT_MAP, blob->samples);
 }
 
+static int32_t word(const void *table, size_t index)
+{
+    return (int32_t)pedal_get_32((const uint8_t *)table + 4 * index);
+}
+
+/* Shifts of factors (multiplier, shift), one after the other, as pedal_rescaling.h can do them. */
+static int are_factors_right(const void *table, size_t first, size_t count)
+{
+    for (size_t n = 0; n < count; n++) {
+        const int32_t shift = word(table, first + 2 * n + 1);
+        if (shift < -31 || shift > 30)
+            return 0;
+    }
+    return 1;
+}
+
+/* Where the words of settings and formats lie. */
+enum { HEAD_FACTOR = 1, FINE_FACTOR = 5, ADD_FACTORS = 8, ADD_LEFT_SHIFT = 14, INPUT_ZERO = 15, INPUT_LOW = 16, INPUT_HIGH = 17,
+       RATIO_BITS = 19, DRY_SHIFT = 20, SCALES = 21, FORMAT_FACTORS = 9, CELL_INTEGER_BITS = 18, LARGEST_CODE = 1 << 22 };
+
+static int are_settings_right(const pedal_blob *blob)
+{
+    const void *settings = blob->settings;
+    for (size_t at = INPUT_ZERO; at <= INPUT_HIGH; at++)
+        if (word(settings, at) < -LARGEST_CODE || word(settings, at) > LARGEST_CODE)
+            return 0;
+    return are_factors_right(settings, HEAD_FACTOR, 1) && are_factors_right(settings, FINE_FACTOR, 1) &&
+           are_factors_right(settings, ADD_FACTORS, 3) && is_within((uint32_t)word(settings, ADD_LEFT_SHIFT), 0, 24) &&
+           is_within((uint32_t)word(settings, RATIO_BITS), 0, 15) && is_within((uint32_t)word(settings, DRY_SHIFT), 0, 62) &&
+           are_finite((const uint8_t *)settings + 4 * SCALES, 8);
+}
+
+static int is_w8a8_right(const pedal_blob *blob)
+{
+    if (!blob->begins || !are_settings_right(blob) || !is_map_right(blob->constants + INPUT_MAP, blob->samples))
+        return 0;
+    for (int index = 0; index < blob->layers; index++) {
+        const void *format = blob->layer[index].format;
+        const uint32_t bits = (uint32_t)word(format, CELL_INTEGER_BITS);
+        if (!are_factors_right(format, 0, FORMAT_FACTORS) || bits > 15 ||
+            (bits < PEDAL_BLOB_FINE_CELLS && !blob->lines[bits]) || !are_cells_within(blob, index, INT32_C(1) << 15))
+            return 0;
+    }
+    return blob->samples == PEDAL_LINK_SAMPLES_INT16 || are_finite(blob->constants + OUTPUT_MAP, 8);
+}
+
 static int is_fitting(const pedal_blob *blob, const pedal_capacity *capacity)
 {
     return blob->arithmetic < 32 && (capacity->arithmetics >> blob->arithmetic & 1u) && blob->hidden <= capacity->hidden &&
@@ -151,6 +224,19 @@ static void read_header(pedal_blob *blob, const uint8_t *bytes)
     blob->constants = bytes + PEDAL_BLOB_HEADER_BYTES;
 }
 
+static int are_tables_right(const pedal_blob *blob)
+{
+    switch (blob->arithmetic) {
+    case PEDAL_LINK_ARITHMETIC_FLOAT:
+    case PEDAL_LINK_ARITHMETIC_GRU:
+        return are_finite(blob->constants, blob->bytes - PEDAL_BLOB_HEADER_BYTES);
+    case PEDAL_LINK_ARITHMETIC_W8A16:
+        return is_w8a16_right(blob);
+    default:
+        return is_w8a8_right(blob);
+    }
+}
+
 int pedal_blob_read(pedal_blob *blob, const uint8_t *bytes, size_t room, const pedal_capacity *capacity)
 {
     const size_t head = PEDAL_BLOB_HEADER_BYTES + PEDAL_BLOB_CONSTANT_BYTES;
@@ -168,20 +254,25 @@ int pedal_blob_read(pedal_blob *blob, const uint8_t *bytes, size_t room, const p
     if (!is_fitting(blob, capacity))
         return PEDAL_LINK_FAULT_CAPACITY;
     cutter from = {bytes, head};
-    const int is_real = blob->arithmetic == PEDAL_LINK_ARITHMETIC_FLOAT || blob->arithmetic == PEDAL_LINK_ARITHMETIC_GRU;
-    if (is_real)
+    switch (blob->arithmetic) {
+    case PEDAL_LINK_ARITHMETIC_FLOAT:
+    case PEDAL_LINK_ARITHMETIC_GRU:
         cut_float(blob, &from);
-    else if (blob->arithmetic == PEDAL_LINK_ARITHMETIC_W8A16)
+        break;
+    case PEDAL_LINK_ARITHMETIC_W8A16:
         cut_w8a16(blob, &from);
-    else
+        break;
+    case PEDAL_LINK_ARITHMETIC_W8A8:
+    case PEDAL_LINK_ARITHMETIC_W8A8_PAIR:
+        cut_w8a8(blob, &from, blob->arithmetic == PEDAL_LINK_ARITHMETIC_W8A8 ? 1 : 2);
+        break;
+    default:
         return PEDAL_LINK_FAULT_CAPACITY;
+    }
     /* Every table lies inside: their sizes add up to the blob's. Only now may they be looked at. */
     if (from.offset != blob->bytes)
         return PEDAL_LINK_FAULT_BLOB;
-    const int right = is_real
-                          ? are_finite(blob->constants, blob->bytes - PEDAL_BLOB_HEADER_BYTES)
-                          : is_w8a16_right(blob);
-    return right ? 0 : PEDAL_LINK_FAULT_BLOB;
+    return are_tables_right(blob) ? 0 : PEDAL_LINK_FAULT_BLOB;
 }
 
 int pedal_blob_begins(const uint8_t *bytes, uint32_t size, uint32_t crc)

@@ -19,10 +19,17 @@ extern "C" {
 /* Header and constants; tables follow. */
 #define PEDAL_BLOB_HEADER_BYTES 72
 #define PEDAL_BLOB_CONSTANT_BYTES 64
+/* Of w8a8: what the network is computed with, a layer's part of it; cells of 0 and of 1 integer bits have tables of their own;
+ * guard bits of the samples of two channels. */
+#define PEDAL_BLOB_SETTINGS_BYTES 100
+#define PEDAL_BLOB_FORMAT_BYTES 84
+#define PEDAL_BLOB_FINE_CELLS 2
+#define PEDAL_BLOB_SAMPLE_GUARD_BITS 8
 
 /* Tables of a layer; which types they have, says the arithmetic. */
 typedef struct {
     const void *rows, *kernel, *recurrent; /* rows: biases alone in float arithmetic; kernel: NULL where rows have it */
+    const void *format; /* of w8a8 */
     const void *first_cell, *first_hidden; /* where the model begins; NULL: in zero state */
 } pedal_blob_layer;
 
@@ -33,6 +40,9 @@ typedef struct {
     const uint8_t *digest, *name, *constants;
     pedal_blob_layer layer[PEDAL_BLOB_LAYERS];
     const void *head;
+    /* Of w8a8. */
+    const void *settings, *reciprocal_steps, *reciprocal_beyond, *lines[PEDAL_BLOB_FINE_CELLS],
+        *corrections[PEDAL_BLOB_FINE_CELLS], *answers[2];
 } pedal_blob;
 
 /* What this firmware can play. */

@@ -5,7 +5,8 @@
 #include "pedal_link_protocol.h"
 #include "pedal_player_kernels.h"
 
-static const pedal_player_kernel *const kernels[] = {&pedal_player_float, &pedal_player_gru, &pedal_player_w8a16};
+static const pedal_player_kernel *const kernels[] = {&pedal_player_float, &pedal_player_gru, &pedal_player_w8a16,
+                                                    &pedal_player_w8a8, &pedal_player_w8a8_pair};
 
 enum { KERNELS = sizeof kernels / sizeof kernels[0] };
 

@@ -11,6 +11,7 @@ typedef struct {
     void (*play)(const pedal_player_sample *in, pedal_player_sample *out, size_t n);
 } pedal_player_kernel;
 
-extern const pedal_player_kernel pedal_player_float, pedal_player_gru, pedal_player_w8a16;
+extern const pedal_player_kernel pedal_player_float, pedal_player_gru, pedal_player_w8a16, pedal_player_w8a8,
+    pedal_player_w8a8_pair;
 
 #endif

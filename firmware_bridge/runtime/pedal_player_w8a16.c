@@ -3,21 +3,13 @@
 #define PEDAL_PLAYER_ARITHMETIC PEDAL_LINK_ARITHMETIC_W8A16
 #include "pedal_player_shape.h"
 
-#include "pedal_link_frame.h"
+#include "pedal_player_map.h"
 #include "pedal_player_tables.h"
-
-/* How samples become integers and back: see pedal_audio.h. */
-typedef struct {
-    float gain, scale;
-    uint64_t multiplier;
-    uint32_t float_gain;
-    int shift;
-} audio_map;
 
 static struct {
     int32_t head_bias, head_multiplier;
     int head_shift, skip_shift, guard_bits, gate_bits[PEDAL_BLOB_LAYERS], cell_bits[PEDAL_BLOB_LAYERS];
-    audio_map input, output;
+    pedal_audio_map input, output;
     const void *rows[PEDAL_BLOB_LAYERS];
     const int16_t *kernel, *recurrent[PEDAL_BLOB_LAYERS], *head;
 } played;
@@ -36,16 +28,6 @@ static struct {
 #define PEDAL_OUTPUT_ZERO_POINT 0
 #define PEDAL_INPUT_LOW (-32768)
 #define PEDAL_INPUT_HIGH 32767
-#define PEDAL_INPUT_GAIN played.input.gain
-#define PEDAL_INPUT_SCALE played.input.scale
-#define PEDAL_INPUT_FLOAT_GAIN played.input.float_gain
-#define PEDAL_INPUT_MULTIPLIER played.input.multiplier
-#define PEDAL_INPUT_SHIFT played.input.shift
-#define PEDAL_OUTPUT_GAIN played.output.gain
-#define PEDAL_OUTPUT_SCALE played.output.scale
-#define PEDAL_OUTPUT_FLOAT_GAIN played.output.float_gain
-#define PEDAL_OUTPUT_MULTIPLIER played.output.multiplier
-#define PEDAL_OUTPUT_SHIFT played.output.shift
 #define pedal_layer0_rows ((const pedal_input_row *)played.rows[0])
 #define pedal_layer1_rows ((const pedal_hidden_row *)played.rows[1])
 #define pedal_layer0_recurrent played.recurrent[0]
@@ -55,20 +37,6 @@ static struct {
 #define pedal_sigmoid_table pedal_player_sigmoid_table
 
 #include "pedal_w8a16.c"
-
-static audio_map read_map(const uint8_t *bytes)
-{
-    audio_map map = {0};
-#if PEDAL_PLAYER_INT16
-    map.multiplier = pedal_get_32(bytes) | (uint64_t)pedal_get_32(bytes + 4) << 32;
-    map.float_gain = pedal_get_32(bytes + 8);
-    map.shift = (int)pedal_get_32(bytes + 12);
-#else
-    memcpy(&map.gain, bytes, sizeof map.gain);
-    memcpy(&map.scale, bytes + 4, sizeof map.scale);
-#endif
-    return map;
-}
 
 static void read_constants(const pedal_blob *blob)
 {

@@ -9,6 +9,10 @@
 #include <string.h>
 
 #include "pedal.h"
+
+/* A folder that also holds players has the kernels of all of them; compiled for another model, this one is empty. */
+#if defined(PEDAL_ARITHMETIC_TFLITE) || defined(PEDAL_ARITHMETIC_TFLITE_PAIR)
+
 #include "pedal_audio.h"
 #include "pedal_dsp.h"
 #include "pedal_rescaling.h"
@@ -25,9 +29,11 @@
 #define PEDAL_SIGNAL_BITS 8
 #endif
 
+#ifndef PEDAL_PLAYER
 static const pedal_tflite_layer pedal_layer0 = PEDAL_LAYER0;
 #if PEDAL_LAYERS > 1
 static const pedal_tflite_layer pedal_layer1 = PEDAL_LAYER1;
+#endif
 #endif
 
 /* A gate's pre-activation in Q3.12, from the sums of what is heard and of the own state. */
@@ -54,21 +60,22 @@ PEDAL_INLINE int32_t pedal_divide_product(int32_t product, int exponent)
 }
 
 /* One unit's step from the sums of its gates: updates the cell and returns the hidden state. */
-PEDAL_INLINE int32_t pedal_step_unit(pedal_gates heard, pedal_gates recurrent, int32_t *cell, pedal_tflite_layer layer)
+PEDAL_INLINE int32_t pedal_step_unit(pedal_gates heard, pedal_gates recurrent, int32_t *cell,
+                                     const pedal_tflite_layer *layer)
 {
-#define PEDAL_GATE(name, n) pedal_gate(heard.name, recurrent.name, layer.heard[n], layer.recurrent[n], layer.narrow)
+#define PEDAL_GATE(name, n) pedal_gate(heard.name, recurrent.name, layer->heard[n], layer->recurrent[n], layer->narrow)
     const int32_t i = pedal_sigmoid(PEDAL_GATE(input, 0));
     const int32_t f = pedal_sigmoid(PEDAL_GATE(forget, 1));
     const int32_t g = pedal_tanh(PEDAL_GATE(candidate, 2), 3);
     const int32_t o = pedal_sigmoid(PEDAL_GATE(output, 3));
 #undef PEDAL_GATE
     const int32_t kept = pedal_divide_product(f * *cell, 15);
-    const int32_t written = pedal_divide_product(i * g, 15 + layer.cell_integer_bits);
+    const int32_t written = pedal_divide_product(i * g, 15 + layer->cell_integer_bits);
     const int32_t c = pedal_saturate_16(kept + written);
     *cell = c;
     /* Twice the product fits 32 bits: neither factor reaches 2^15. */
-    const int32_t h = pedal_rescale_doubled(2 * o * pedal_tanh(c, layer.cell_integer_bits), layer.hidden);
-    return pedal_saturate(h + layer.hidden_zero_point, PEDAL_SIGNAL_BITS);
+    const int32_t h = pedal_rescale_doubled(2 * o * pedal_tanh(c, layer->cell_integer_bits), layer->hidden);
+    return pedal_saturate(h + layer->hidden_zero_point, PEDAL_SIGNAL_BITS);
 }
 
 /* The first layer: hears one sample, in one channel or in two. */
@@ -88,9 +95,9 @@ PEDAL_INLINE void pedal_step_first(pedal_state *state, const int32_t heard[PEDAL
         const pedal_gates biases = {row[0].recurrent, row[1].recurrent, row[2].recurrent, row[3].recurrent};
         const pedal_gates own = pedal_sum_gates(recurrent, layer->hidden, PEDAL_HIDDEN_PADDED, biases);
         recurrent += 4 * PEDAL_HIDDEN_PADDED;
-        state->next[unit] = (int16_t)pedal_step_unit(sums, own, &layer->cell[unit], pedal_layer0);
+        state->next[unit] = (int16_t)pedal_step_unit(sums, own, &layer->cell[unit], &pedal_layer0);
     }
-    memcpy(layer->hidden, state->next, sizeof layer->hidden);
+    memcpy(layer->hidden, state->next, (size_t)PEDAL_HIDDEN_PADDED * sizeof *state->next);
 }
 
 #if PEDAL_LAYERS > 1
@@ -107,9 +114,9 @@ PEDAL_INLINE void pedal_step_second(pedal_state *state)
         const pedal_gates own = pedal_sum_gates(recurrent, layer->hidden, PEDAL_HIDDEN_PADDED, own_biases);
         kernel += 4 * PEDAL_HIDDEN_PADDED;
         recurrent += 4 * PEDAL_HIDDEN_PADDED;
-        state->next[unit] = (int16_t)pedal_step_unit(heard, own, &layer->cell[unit], pedal_layer1);
+        state->next[unit] = (int16_t)pedal_step_unit(heard, own, &layer->cell[unit], &pedal_layer1);
     }
-    memcpy(layer->hidden, state->next, sizeof layer->hidden);
+    memcpy(layer->hidden, state->next, (size_t)PEDAL_HIDDEN_PADDED * sizeof *state->next);
 }
 #endif
 
@@ -119,12 +126,11 @@ PEDAL_INLINE int32_t pedal_head(int32_t sum, int32_t bias, pedal_factor factor, 
     return pedal_saturate(pedal_rescale_head(sum + bias, factor) + zero_point, PEDAL_SIGNAL_BITS);
 }
 
-#if PEDAL_SKIP && PEDAL_CHANNELS == 1
+#if defined(PEDAL_ADD_HEAD_FACTOR)
 /* Head plus dry signal, each on its own grid. */
 PEDAL_INLINE int32_t pedal_add_dry(int32_t head, int32_t dry)
 {
-    static const pedal_factor head_factor = PEDAL_ADD_HEAD_FACTOR, dry_factor = PEDAL_ADD_DRY_FACTOR,
-                              factor = PEDAL_ADD_FACTOR;
+    const pedal_factor head_factor = PEDAL_ADD_HEAD_FACTOR, dry_factor = PEDAL_ADD_DRY_FACTOR, factor = PEDAL_ADD_FACTOR;
     const int32_t one = INT32_C(1) << PEDAL_ADD_LEFT_SHIFT;
     const int32_t sum = pedal_rescale_twice((head - PEDAL_HEAD_ZERO_POINT) * one, head_factor) +
                         pedal_rescale_twice((dry - PEDAL_INPUT_ZERO_POINT) * one, dry_factor);
@@ -134,7 +140,7 @@ PEDAL_INLINE int32_t pedal_add_dry(int32_t head, int32_t dry)
 
 PEDAL_INLINE pedal_sample pedal_step(pedal_state *state, pedal_sample in)
 {
-    static const pedal_factor head_factor = PEDAL_HEAD_FACTOR;
+    const pedal_factor head_factor = PEDAL_HEAD_FACTOR;
     const int32_t x = pedal_encode(in);
 #if PEDAL_CHANNELS > 1
     /* Coarse steps, and what they leave in finer ones. */
@@ -145,22 +151,24 @@ PEDAL_INLINE pedal_sample pedal_step(pedal_state *state, pedal_sample in)
 #endif
     pedal_step_first(state, heard);
 #if PEDAL_LAYERS > 1
-    pedal_step_second(state);
+    if (PEDAL_PLAYED_LAYERS > 1)
+        pedal_step_second(state);
 #endif
-    const int16_t *hidden = state->layers[PEDAL_LAYERS - 1].hidden;
+    const int16_t *hidden = state->layers[PEDAL_PLAYED_LAYERS - 1].hidden;
     const int32_t sum = pedal_sum_row(pedal_head_weights, hidden, PEDAL_HIDDEN_PADDED);
     const int32_t head = pedal_head(sum, PEDAL_HEAD_BIAS, head_factor, PEDAL_HEAD_ZERO_POINT);
 #if PEDAL_CHANNELS > 1
-    static const pedal_factor fine_factor = PEDAL_FINE_HEAD_FACTOR;
+    const pedal_factor fine_factor = PEDAL_FINE_HEAD_FACTOR;
     const int32_t fine = pedal_head(sum, PEDAL_FINE_HEAD_BIAS, fine_factor, PEDAL_FINE_HEAD_ZERO_POINT);
     return pedal_decode_pair(head, fine, in);
-#elif PEDAL_SKIP
-    return pedal_decode(pedal_add_dry(head, x));
+#elif defined(PEDAL_ADD_HEAD_FACTOR)
+    return pedal_decode(PEDAL_SKIP ? pedal_add_dry(head, x) : head);
 #else
     return pedal_decode(head);
 #endif
 }
 
+#ifndef PEDAL_PLAYER
 void pedal_init(pedal_state *state)
 {
 #if defined(PEDAL_INITIAL_STATE)
@@ -180,9 +188,12 @@ void pedal_reset(pedal_state *state)
 {
     pedal_init(state);
 }
+#endif
 
 void pedal_process(pedal_state *state, const pedal_sample *in, pedal_sample *out, size_t n)
 {
     for (size_t t = 0; t < n; t++)
         out[t] = pedal_step(state, in[t]);
 }
+
+#endif

@@ -5,7 +5,6 @@
 #include <stdint.h>
 
 #include "pedal_integer_tables.h"
-#include "pedal_model.h"
 
 /* A factor multiplier * 2^(shift - 31). */
 typedef struct {
@@ -27,6 +26,7 @@ typedef struct {
     int32_t heard, recurrent;
 } pedal_tflite_row;
 
+#ifndef PEDAL_PLAYER
 /* Rows unit by unit: input, forget, candidate and output gate. Weights likewise, unit by unit: for every four hidden
  * states four weights of each gate; of the first layer's kernel, per row one for each channel. */
 extern const pedal_tflite_row pedal_layer0_rows[PEDAL_ROWS];
@@ -63,6 +63,7 @@ extern const int32_t pedal_coarse_samples[256];
 extern const int32_t pedal_fine_samples[256];
 #elif PEDAL_IO_INT16 && !defined(PEDAL_KERNELS_TFLM16X8)
 extern const int16_t pedal_answer_samples[256];
+#endif
 #endif
 
 #endif
