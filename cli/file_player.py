@@ -12,6 +12,7 @@ from neuralpedal.contract.errors import FirmwareError
 from neuralpedal.contract.integer_kernels import TFLM16X8
 from neuralpedal.contract.integer_network import SCHEME as W8A16
 from neuralpedal.contract.tflite_file import read_manifest
+from neuralpedal.contract.wavenet import WaveNetSpec
 from neuralpedal.device.engine import Engine, open_engine
 from neuralpedal.device.profile import profile
 from neuralpedal.device.reference_engine import ReferenceEngine
@@ -21,8 +22,8 @@ _REPORTED = ("block_size", "us_per_block_p50", "us_per_block_p99", "budget_used_
 
 
 EXACT_SCHEMES = (W8A16, TFLM16X8)
-"""LiteRT plays a w8a16 file in float, with the figures of w8, and a tflm16x8 file not at all. Compiled they play to the
-last bit as in the reference, a hundred times sooner."""
+"""LiteRT plays an LSTM's w8a16 file in float, with the figures of w8, and a tflm16x8 file not at all. Compiled they
+play to the last bit as in the reference, a hundred times sooner."""
 
 
 class FilePlayer:
@@ -37,7 +38,8 @@ class FilePlayer:
 
     def wet(self, path: Path, dry: NDArray[np.float32]) -> NDArray[np.float32]:
         """Stream from where the file begins, in the arithmetic that the scheme stands for."""
-        if read_manifest(path).scheme not in EXACT_SCHEMES:
+        manifest = read_manifest(path)
+        if manifest.scheme not in EXACT_SCHEMES or isinstance(manifest.network, WaveNetSpec):
             return stream(open_engine(path, "litert", self._block_size), dry)
         # Such a file is written again once it is measured: what is compiled of it is of no further use.
         with TemporaryDirectory() as cache:

@@ -56,6 +56,8 @@ def _refuse_without_c(path: Path) -> None:
     manifest = read_manifest(path)
     network = manifest.network
     if isinstance(network, WaveNetSpec):
+        if manifest.scheme not in FLOAT_SCHEMES:
+            raise FirmwareError(f"{path}: there is no C for a {network.label} as {manifest.scheme}")
         return
     if network.kind.has_frame and manifest.scheme not in FLOAT_SCHEMES:
         raise FirmwareError(f"{path}: there is no C for frame networks as {manifest.scheme}")

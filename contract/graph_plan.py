@@ -29,7 +29,8 @@ class GraphPlan:
     """One graph.
 
     Attributes:
-        shapes: of every tensor that is neither constant nor weight; dtypes: where it is not float32.
+        signal: the type of every tensor of which nothing else is said.
+        shapes: of every tensor that is neither constant nor weight; dtypes: where it is not ``signal``.
         longer: samples that an axis marked ``FREE`` has beyond those of a block.
         constants: small numbers that the graph needs, the same for all networks of a size.
         weights: names of the tensors that hold the network's own arrays, and their shapes.
@@ -37,6 +38,7 @@ class GraphPlan:
         steps: in the order in which they run.
     """
 
+    signal: Any = np.float32
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
@@ -47,10 +49,10 @@ class GraphPlan:
     variables: list[str] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
 
-    def tensor(self, name: str, shape: tuple[int, ...], dtype: Any = np.float32) -> str:
+    def tensor(self, name: str, shape: tuple[int, ...], dtype: Any = None) -> str:
         """Declare what an operator fills; returns its name, as all of these do."""
         self.shapes[name] = shape
-        if dtype is not np.float32:
+        if dtype not in (None, self.signal):
             self.dtypes[name] = dtype
         return name
 
@@ -69,6 +71,10 @@ class GraphPlan:
         self.weights[name] = shape
         return name
 
+    def dtype(self, name: str) -> Any:
+        """The type of a tensor that an operator fills."""
+        return self.dtypes.get(name, self.signal)
+
     def step(self, operator: str, inputs: tuple[str, ...], *outputs: str, **options: float | str) -> str:
         """Append an operator; returns its first output, where it has one."""
         self.steps.append(Step(operator, inputs, outputs, options))
@@ -83,6 +89,8 @@ class GraphPlan:
     def elementwise(self, operator: str, name: str, *inputs: str) -> str:
         """ADD, SUB, MUL or a function of tensors as long as the first."""
         options: dict[str, float | str] = {"fused_activation_function": 0} if operator in ("ADD", "SUB", "MUL") else {}
+        if operator == "ADD" and self.signal is not np.float32:
+            options["pot_scale_int16"] = 0
         return self.step(operator, inputs, self.tensor(name, self.shapes[inputs[0]]), **options)
 
     def split(self, prefix: str, signal: str, names: tuple[str, ...], sizes: tuple[int, ...]) -> tuple[str, ...]:

@@ -32,7 +32,10 @@ only; tflm16x8: int8 weights, int16 activations, integers only, as tflite-micro 
 activations, integers only."""
 
 FLOAT_SCHEMES = ("float32", "w8")
-"""Those with float audio and arithmetic, which every family has; the others know LSTMs alone."""
+"""Those with float audio and arithmetic, which every family has; gru and rnn have no others."""
+
+WAVENET_SCHEMES = (*FLOAT_SCHEMES, "w8a16", "w8a8")
+"""Of WaveNets, which have no formats in their manifest: they lie in the tensors."""
 
 LARGEST_GAIN_DB = 60.0
 """Of the player's gains, up or down."""
@@ -54,7 +57,7 @@ class Manifest(BaseModel):
         input_gain_db, output_gain_db: applied by the player around the network.
         esr_wet: against the real pedal's recording; esr_float: against the float model. Measured by streaming this
             file's own graph through LiteRT (w8a16, tflm16x8: through the integer reference); None when not measured.
-        integer_format: how a ``w8a16`` file plays in integers; None for all others.
+        integer_format: how an LSTM's ``w8a16`` file plays in integers; None for all others.
         audio_code: how audio lies in the int8 channels of a ``w8a8`` file that has two; None for all others.
         initial_state: what a player puts the layers' states to before the first sample, as real numbers: per layer the
             hidden state, then an LSTM's cell; None for zero state.
@@ -148,7 +151,7 @@ def decode_manifest(data: bytes, source: str) -> Manifest:
     if manifest.scheme not in SCHEMES:
         raise ModelFileError(f"{source}: scheme {manifest.scheme!r} is not one of {', '.join(SCHEMES)}; upgrade "
                              "neuralpedal or convert the model again")
-    if manifest.scheme == "w8a16" and manifest.integer_format is None:
+    if manifest.scheme == "w8a16" and manifest.integer_format is None and isinstance(manifest.network, NetworkSpec):
         raise ModelFileError(f"{source}: scheme w8a16 without integer_format in its manifest; convert the model again")
     _refuse_contradictions(manifest, source)
     return manifest
@@ -182,9 +185,9 @@ def _refuse_contradictions(manifest: Manifest, source: str) -> None:
 
 
 def _refuse_wavenet(manifest: Manifest, network: WaveNetSpec, source: str) -> None:
-    if manifest.scheme not in FLOAT_SCHEMES:
-        raise ModelFileError(f"{source}: a {network.label} as {manifest.scheme}; WaveNets are float32 or w8; convert "
-                             "the model again, or upgrade neuralpedal")
+    if manifest.scheme not in WAVENET_SCHEMES:
+        raise ModelFileError(f"{source}: a {network.label} as {manifest.scheme}; WaveNets are one of "
+                             f"{', '.join(WAVENET_SCHEMES)}; convert the model again, or upgrade neuralpedal")
     if manifest.audio_code or manifest.initial_state or manifest.integer_format:
         raise ModelFileError(f"{source}: a {network.label} with an audio_code, an initial_state or an integer_format, "
                              "which no WaveNet has; convert the model again")

@@ -15,16 +15,20 @@ from neuralpedal.contract.signal_chain import DEQUANTIZE, foreign
 from neuralpedal.contract.tflite_file import OperatorView, Subgraph, TfliteFile
 
 
-def check_planned(file: TfliteFile, plans: Sequence[GraphPlan]) -> list[Mapping[str, int]]:
+def check_planned(file: TfliteFile, plans: Sequence[GraphPlan],
+                  schemes: Sequence[str] = FLOAT_SCHEMES) -> list[Mapping[str, int]]:
     """Compare a file with the plans of its graphs; of every graph its tensors by the plan's names.
+
+    Args:
+        schemes: of which the plans are.
 
     Raises:
         ModelFileError: anything is otherwise than ``convert`` writes it.
     """
     manifest, graphs = file.manifest(), (file, *file.called)
     label = manifest.network.label
-    if manifest.scheme not in FLOAT_SCHEMES:
-        raise foreign(file, f"scheme {manifest.scheme} with a {label}, which has {' and '.join(FLOAT_SCHEMES)} alone")
+    if manifest.scheme not in schemes:
+        raise foreign(file, f"scheme {manifest.scheme} with a {label}, wanted {' or '.join(schemes)}")
     if manifest.initial_state is not None:
         raise foreign(file, f"a {label} with an initial state, which such files do not have")
     if len(graphs) != len(plans):
@@ -79,7 +83,7 @@ class _Comparison:
                                          f"shape {list(tensor.shape)}, wanted {list(plan.weights[name])}); convert it "
                                          "again")
             elif (tensor.data is not None or tensor.is_variable != (name in plan.variables)
-                  or tensor.dtype != plan.dtypes.get(name, np.float32) or not _fits(tensor.shape, plan.shapes[name])):
+                  or tensor.dtype != plan.dtype(name) or not _fits(tensor.shape, plan.shapes[name])):
                 raise foreign(self._file, f"tensor {tensor.name!r} of another kind or shape than in our files")
 
 

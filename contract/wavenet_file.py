@@ -1,4 +1,4 @@
-"""Reads a WaveNet's file (contract/wavenet_plan.py)."""
+"""Reads a WaveNet's file (contract/wavenet_plan.py) as real numbers; in integers: contract/integer_wavenet.py."""
 
 from collections.abc import Iterator, Mapping
 
@@ -6,7 +6,9 @@ import numpy as np
 
 from neuralpedal.contract.constants import Constants
 from neuralpedal.contract.errors import ModelFileError, SpecError
+from neuralpedal.contract.integer_wavenet import SIGNALS
 from neuralpedal.contract.planned_file import check_planned
+from neuralpedal.contract.reference_integer_wavenet import open_integer_wavenet
 from neuralpedal.contract.reference_wavenet import ReferenceWaveNet
 from neuralpedal.contract.tflite_file import TfliteFile
 from neuralpedal.contract.wavenet import WaveNetSpec
@@ -24,7 +26,10 @@ def check_wavenet(file: TfliteFile) -> None:
     Raises:
         ModelFileError: anything is otherwise than ``convert`` writes it.
     """
-    read_wavenet_weights(file)
+    if file.manifest().scheme in SIGNALS:
+        open_integer_wavenet(file)
+    else:
+        read_wavenet_weights(file)
 
 
 def read_wavenet_weights(file: TfliteFile) -> WaveNetWeights:

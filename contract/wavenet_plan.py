@@ -6,12 +6,16 @@ in one piece. The second graph puts them to what endless silence leaves, before 
 Tried against pasts as further inputs and outputs that the player copies (``benchmarks/wavenet_forms.py``): those cost
 a quarter to a half more time, and any other player would have to know of them.
 
+In integers (``w8a16``, ``w8a8``) every product is a CONV_2D, so that there is one arithmetic for all; the head's scale
+lies in the last head's weights, and a relu in the addition before it.
+
 Audio lies as [1, 1, T, C], as two-dimensional convolutions want it. A layer's way to the next one is left out where
 nothing follows: of the network's last layer.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -47,9 +51,15 @@ def _past_name(convolution: int) -> str:
     return f"past{convolution}"
 
 
-def wavenet_plans(spec: WaveNetSpec) -> tuple[GraphPlan, GraphPlan]:
-    """The file's graphs: main, beginning."""
-    return _Main(spec).plan, _beginning(spec)
+def wavenet_plans(spec: WaveNetSpec, signal: Any = np.float32) -> tuple[GraphPlan, GraphPlan]:
+    """The file's graphs, main and beginning; ``signal``: float32, int16 or int8."""
+    main = _Main(spec) if signal is np.float32 else _IntegerMain(spec, signal)
+    return main.plan, _beginning(spec, signal)
+
+
+def bias_type(signal: Any) -> Any:
+    """Of convolutions over a signal of integers."""
+    return np.int64 if signal is np.int16 else np.int32
 
 
 def array_weight(array: int, name: str) -> str:
@@ -72,8 +82,8 @@ def _handle(plan: GraphPlan, past: Past) -> str:
                      shared_name=past.name)
 
 
-def _beginning(spec: WaveNetSpec) -> GraphPlan:
-    plan = GraphPlan()
+def _beginning(spec: WaveNetSpec, signal: Any) -> GraphPlan:
+    plan = GraphPlan(signal)
     for past in pasts(spec):
         shape = (1, 1, past.span, past.channels)
         size = plan.constant(f"{past.name}/size", shape)
@@ -86,8 +96,8 @@ def _beginning(spec: WaveNetSpec) -> GraphPlan:
 class _Main:
     """Writes the main graph's plan."""
 
-    def __init__(self, spec: WaveNetSpec) -> None:
-        self.plan, self._spec = GraphPlan(), spec
+    def __init__(self, spec: WaveNetSpec, signal: Any = np.float32) -> None:
+        self.plan, self._spec = GraphPlan(signal), spec
         self._pasts = {past.name: past for past in pasts(spec)}
         self._convolutions = 0
         self._kept: list[tuple[str, str]] = []
@@ -104,13 +114,16 @@ class _Main:
         signal, head = self._condition, ""
         for index, array in enumerate(spec.arrays):
             signal, head = self._array(index, array, signal, head)
-        scale = plan.constant("head_scale", spec.head_scale, np.float32)
-        answer = self._reshape("wet", plan.elementwise("MUL", "scaled", head, scale), (1, FREE, 1))
+        answer = self._reshape("wet", self._scaled(head), (1, FREE, 1))
         if spec.skip:
             answer = plan.elementwise("ADD", "answer", answer, dry)
         for handle, after in self._kept:
             plan.step("ASSIGN_VARIABLE", (handle, after))
         plan.inputs, plan.outputs = (dry,), (answer,)
+
+    def _scaled(self, head: str) -> str:
+        return self.plan.elementwise("MUL", "scaled", head,
+                                     self.plan.constant("head_scale", self._spec.head_scale, np.float32))
 
     def _reshape(self, name: str, signal: str, shape: Sequence[int]) -> str:
         return self.plan.step("RESHAPE", (signal, self.plan.constant(f"{name}/shape", shape)),
@@ -119,9 +132,7 @@ class _Main:
     def _array(self, index: int, array: ConvArray, signal: str, head: str) -> tuple[str, str]:
         """What goes on, and the head."""
         plan, c = self.plan, array.channels
-        inputs = plan.shapes[signal][-1]
-        entry = plan.weight(array_weight(index, "entry"), (c, inputs))
-        signal = plan.dense(f"array{index}/signal", signal, entry, self._zeros(c), c)
+        signal = self._dense(f"array{index}/signal", signal, array_weight(index, "entry"), self._zeros(c), c)
         for layer in range(len(array.dilations)):
             activated = self._layer(index, layer, array, signal)
             head = activated if not head else plan.elementwise("ADD", f"array{index}/layer{layer}/total", head,
@@ -142,8 +153,9 @@ class _Main:
 
         heard = self._convolve(f"{name}/heard", signal, weight("kernel", sums, 1, taps, array.channels),
                                weight("bias", sums), array.dilations[layer])
-        mixed_in = plan.dense(f"{name}/mixed_in", self._condition, weight("mixin", sums, 1), self._zeros(sums), sums)
-        total = plan.elementwise("ADD", f"{name}/sums", heard, mixed_in)
+        mixed_in = self._dense(f"{name}/mixed_in", self._condition, layer_weight(index, layer, "mixin"),
+                               self._zeros(sums), sums)
+        total = self._sum(f"{name}/sums", array, heard, mixed_in)
         if not array.gated:
             return self._activate(f"{name}/activated", array, total)
         halves = tuple(plan.tensor(f"{name}/{half}", (1, 1, FREE, array.channels)) for half in ("open", "gate"))
@@ -151,6 +163,15 @@ class _Main:
         activated = self._activate(f"{name}/activated", array, halves[0])
         gate = plan.elementwise("LOGISTIC", f"{name}/gate_open", halves[1])
         return plan.elementwise("MUL", f"{name}/gated", activated, gate)
+
+    def _sum(self, name: str, array: ConvArray, heard: str, mixed_in: str) -> str:
+        """What the activation is of."""
+        return self.plan.elementwise("ADD", name, heard, mixed_in)
+
+    def _dense(self, name: str, signal: str, kernel: str, bias: str, outputs: int) -> str:
+        """Of every sample by itself."""
+        plan = self.plan
+        return plan.dense(name, signal, plan.weight(kernel, (outputs, plan.shapes[signal][-1])), bias, outputs)
 
     def _activate(self, name: str, array: ConvArray, sums: str) -> str:
         if array.activation != "leaky_relu":
@@ -160,17 +181,20 @@ class _Main:
 
     def _mix(self, index: int, layer: int, channels: int, signal: str, activated: str) -> str:
         plan, name = self.plan, f"array{index}/layer{layer}"
-        kernel = plan.weight(layer_weight(index, layer, "mix"), (channels, channels))
         bias = plan.weight(layer_weight(index, layer, "mix_bias"), (channels,))
-        mixed = plan.dense(f"{name}/mixed", activated, kernel, bias, channels)
+        mixed = self._dense(f"{name}/mixed", activated, layer_weight(index, layer, "mix"), bias, channels)
         return plan.elementwise("ADD", f"{name}/signal", signal, mixed)
 
     def _convolve(self, name: str, signal: str, kernel: str, bias: str, dilation: int) -> str:
         """Causal: over the past and the block."""
-        plan, past = self.plan, self._pasts.get(_past_name(self._convolutions))
+        past = self._pasts.get(_past_name(self._convolutions))
         self._convolutions += 1
         if past:
             signal = self._track(signal, past)
+        return self._conv_2d(name, signal, kernel, bias, dilation)
+
+    def _conv_2d(self, name: str, signal: str, kernel: str, bias: str, dilation: int) -> str:
+        plan = self.plan
         sums = plan.tensor(name, (1, 1, FREE, plan.weights[kernel][0]))
         return plan.step("CONV_2D", (signal, kernel, bias), sums, padding=_VALID, stride_w=1, stride_h=1,
                          fused_activation_function=0, dilation_w_factor=dilation, dilation_h_factor=1,
@@ -193,3 +217,27 @@ class _Main:
     def _zeros(self, count: int) -> str:
         """A bias of nothing."""
         return self.plan.constant(f"zeros{count}", [0] * count, np.float32)
+
+
+class _IntegerMain(_Main):
+    """The same in integers."""
+
+    def _scaled(self, head: str) -> str:
+        return head
+
+    def _dense(self, name: str, signal: str, kernel: str, bias: str, outputs: int) -> str:
+        weight = self.plan.weight(kernel, (outputs, 1, 1, self.plan.shapes[signal][-1]))
+        return self._conv_2d(name, signal, weight, bias, 1)
+
+    def _sum(self, name: str, array: ConvArray, heard: str, mixed_in: str) -> str:
+        relu = float(array.activation == "relu" and not array.gated)
+        return self.plan.step("ADD", (heard, mixed_in), self.plan.tensor(name, self.plan.shapes[heard]),
+                              fused_activation_function=relu, pot_scale_int16=0)
+
+    def _activate(self, name: str, array: ConvArray, sums: str) -> str:
+        if array.activation == "relu" and not array.gated:
+            return sums
+        return super()._activate(name, array, sums)
+
+    def _zeros(self, count: int) -> str:
+        return self.plan.constant(f"zeros{count}", [0] * count, bias_type(self.plan.signal))

@@ -13,7 +13,7 @@ from neuralpedal.contract.loop_plan import HEAD_BIAS, HEAD_KERNEL, loop_plans, w
 from neuralpedal.contract.manifest import METADATA_NAME, Manifest, encode_manifest
 from neuralpedal.contract.weights import Array, NetworkWeights
 from neuralpedal.convert.float_matrices import AddMatrix
-from neuralpedal.convert.planned_graph import write_plan
+from neuralpedal.convert.planned_graph import float_weights, write_plan
 from neuralpedal.convert.tflite_writer import GraphWriter, TfliteWriter
 
 
@@ -25,10 +25,10 @@ def build_loop(weights: NetworkWeights, manifest: Manifest, add_matrix: AddMatri
     """
     if weights.initial_state is not None:
         raise SpecError(f"{weights.spec.label}: begins in a state of its own; files of this family begin in zero state")
-    plans, arrays = loop_plans(weights.spec), dict(_arrays(weights))
+    plans, add_weight = loop_plans(weights.spec), float_weights(dict(_arrays(weights)), add_matrix)
     writer = TfliteWriter(f"neuralpedal {weights.spec.label} {manifest.scheme}")
     graphs: list[GraphWriter] = [writer, *map(writer.called, ("goes_on", "sample"))]
-    borders = [write_plan(graph, plan, arrays, add_matrix) for graph, plan in zip(graphs, plans, strict=True)]
+    borders = [write_plan(graph, plan, add_weight) for graph, plan in zip(graphs, plans, strict=True)]
     called = [graph.graph(*border) for graph, border in zip(graphs[1:], borders[1:], strict=True)]
     return writer.finish(*borders[0], {METADATA_NAME: encode_manifest(manifest)}, called)
 

@@ -1,5 +1,6 @@
 """A graph of a file as its plan (contract/graph_plan.py) says."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from neuralpedal.contract.graph_plan import FREE, GraphPlan, Step
 from neuralpedal.contract.weights import Array
 from neuralpedal.convert.float_matrices import AddMatrix
 from neuralpedal.convert.layouts import BLOCK_SAMPLES
-from neuralpedal.convert.tflite_writer import GraphWriter
+from neuralpedal.convert.tflite_writer import GraphWriter, Quantization
 
 _OPTIONS = {"ADD": "Add", "CALL_ONCE": "CallOnce", "CONCATENATION": "Concatenation", "CONV_2D": "Conv2D",
             "DYNAMIC_UPDATE_SLICE": "DynamicUpdateSlice", "FULLY_CONNECTED": "FullyConnected", "GATHER": "Gather",
@@ -22,26 +23,39 @@ _VERSIONS = {"BROADCAST_TO": 2, "FULLY_CONNECTED": 5}
 """The first that there is, and the first that keeps three dimensions; all others are of the first version."""
 
 
-def write_plan(writer: GraphWriter, plan: GraphPlan, arrays: dict[str, Array],
-           add_matrix: AddMatrix) -> tuple[list[int], list[int]]:
+AddWeight = Callable[[GraphWriter, str], int]
+"""Adds an array of the network by the plan's name; returns the tensor that operators read."""
+
+
+def float_weights(arrays: Mapping[str, Array], add_matrix: AddMatrix) -> AddWeight:
+    """Of ``arrays`` by the plan's names, outputs first; ``add_matrix`` adds those that are no biases."""
+    def add(writer: GraphWriter, name: str) -> int:
+        array = np.ascontiguousarray(arrays[name], dtype=np.float32)
+        return add_matrix(writer, name, array) if array.ndim > 1 else writer.constant(name, array)
+
+    return add
+
+
+def write_plan(writer: GraphWriter, plan: GraphPlan, add_weight: AddWeight,
+               formats: Mapping[str, Quantization] | None = None) -> tuple[list[int], list[int]]:
     """Add everything of a plan to a graph; the indices of the graph's inputs and outputs.
 
     Args:
-        arrays: by the plan's names, outputs first. add_matrix: adds those that are no biases.
+        formats: of the plan's tensors in integers, by name.
     """
+    formats = formats or {}
     tensors: dict[str, int] = {}
     for name, shape in plan.shapes.items():
         size = [BLOCK_SAMPLES + plan.longer.get(name, 0) if length == FREE else length for length in shape]
         if name in plan.variables:
-            tensors[name] = writer.variable(name, size, np.float32)
+            tensors[name] = writer.variable(name, size, plan.dtype(name))
         else:
-            tensors[name] = writer.activation(name, size, plan.dtypes.get(name, np.float32),
+            tensors[name] = writer.activation(name, size, plan.dtype(name), formats.get(name),
                                               free_axis=shape.index(FREE) if FREE in shape else None)
     for name, values in plan.constants.items():
         tensors[name] = writer.constant(name, values)
     for name in plan.weights:
-        array = np.ascontiguousarray(arrays[name], dtype=np.float32)
-        tensors[name] = add_matrix(writer, name, array) if array.ndim > 1 else writer.constant(name, array)
+        tensors[name] = add_weight(writer, name)
     for step in plan.steps:
         writer.operator(getattr(schema.BuiltinOperator, step.operator), _VERSIONS.get(step.operator, 1),
                         [tensors[name] for name in step.inputs], [tensors[name] for name in step.outputs],

@@ -1,14 +1,14 @@
 """The schemes: one row each, from weights to the bytes of a file and to the arithmetic that it stands for."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from neuralpedal.contract.any_network import AnyWeights
 from neuralpedal.contract.arithmetic import Arithmetic
 from neuralpedal.contract.errors import SpecError
 from neuralpedal.contract.integer_kernels import TFLM16X8
 from neuralpedal.contract.integer_network import SCHEME as W8A16
-from neuralpedal.contract.manifest import FLOAT_SCHEMES, SCHEMES, Manifest
+from neuralpedal.contract.manifest import FLOAT_SCHEMES, SCHEMES, WAVENET_SCHEMES, Manifest
 from neuralpedal.contract.spec import NetworkSpec
 from neuralpedal.contract.wavenet import WaveNetSpec
 from neuralpedal.contract.wavenet_weights import WaveNetWeights
@@ -30,6 +30,12 @@ from neuralpedal.convert.scheme_arithmetic import (
 )
 from neuralpedal.convert.source import ConversionSource
 from neuralpedal.convert.wavenet_graph import grid_weights
+from neuralpedal.convert.wavenet_integers import (
+    Formats,
+    build_integer_wavenet,
+    choose_wavenet_formats,
+    measure_signals,
+)
 
 Builder = Callable[[Manifest], bytes]
 
@@ -41,12 +47,14 @@ class PreparedScheme:
     Attributes:
         build: from manifest to file bytes.
         held: the weights that the file holds, as real numbers. arithmetic: its grids. Both for the error budget.
+        formats: of a WaveNet's signals in integers, for it too.
     """
 
     scheme: str
     build: Builder
     held: AnyWeights
     arithmetic: Arithmetic
+    formats: Formats = field(default_factory=dict)
 
 
 def parse_schemes(text: str) -> tuple[str, ...]:
@@ -63,8 +71,8 @@ def parse_schemes(text: str) -> tuple[str, ...]:
 
 
 _OF_FAMILY: dict[str, tuple[str, ...]] = {"frame_lstm": (*FLOAT_SCHEMES, "w8a8"), "gru": FLOAT_SCHEMES,
-                                         "rnn": FLOAT_SCHEMES, "wavenet": FLOAT_SCHEMES}
-"""Schemes of families that have not all: w8a16 and tflm16x8 have no format for frames, integers know LSTMs alone."""
+                                         "rnn": FLOAT_SCHEMES, "wavenet": WAVENET_SCHEMES}
+"""Schemes of families that have not all: w8a16 and tflm16x8 have no format for frames, tflm16x8 knows LSTMs alone."""
 
 
 def schemes_for(spec: NetworkSpec | WaveNetSpec) -> tuple[str, ...]:
@@ -76,7 +84,7 @@ def check_schemes(schemes: tuple[str, ...], spec: NetworkSpec | WaveNetSpec) -> 
     """Refuse before anything is written. Raises SpecError."""
     impossible = [scheme for scheme in schemes if scheme not in schemes_for(spec)]
     if impossible:
-        advice = "" if schemes_for(spec) != FLOAT_SCHEMES else "; for integer arithmetic train an LSTM"
+        advice = "" if schemes_for(spec) != FLOAT_SCHEMES else "; for integer arithmetic train an LSTM or a WaveNet"
         raise SpecError(f"scheme {impossible[0]}: does not exist for {spec.label}; "
                         f"take {', '.join(schemes_for(spec))}{advice}")
 
@@ -84,7 +92,7 @@ def check_schemes(schemes: tuple[str, ...], spec: NetworkSpec | WaveNetSpec) -> 
 def prepare_scheme(scheme: str, source: ConversionSource) -> PreparedScheme:
     """Do what is done once for a scheme (calibration)."""
     if isinstance(source.weights, WaveNetWeights):
-        return _prepare_wavenet(scheme, source.weights)
+        return _prepare_wavenet(scheme, source, source.weights)
     weights = source.recurrent
     if scheme == "float32":
         return PreparedScheme(scheme, lambda manifest: build_float32(weights, manifest), weights,
@@ -109,9 +117,13 @@ def prepare_scheme(scheme: str, source: ConversionSource) -> PreparedScheme:
                           gate_weights(weights, grids), w8a8_arithmetic(grids, weights.spec.skip))
 
 
-def _prepare_wavenet(scheme: str, weights: WaveNetWeights) -> PreparedScheme:
-    """``float32`` or ``w8``, each weight at the nearest step; no signal lies on a grid."""
+def _prepare_wavenet(scheme: str, source: ConversionSource, weights: WaveNetWeights) -> PreparedScheme:
     no_grids = Arithmetic("free", ())
     if scheme == "float32":
         return PreparedScheme(scheme, lambda manifest: build_float32(weights, manifest), weights, no_grids)
-    return PreparedScheme(scheme, lambda manifest: build_w8(weights, manifest), grid_weights(weights), no_grids)
+    held = grid_weights(weights)
+    if scheme == "w8":
+        return PreparedScheme(scheme, lambda manifest: build_w8(weights, manifest), held, no_grids)
+    formats = choose_wavenet_formats(weights.spec, measure_signals(held, source.calibration), scheme)
+    return PreparedScheme(scheme, lambda manifest: build_integer_wavenet(held, formats, manifest), held, no_grids,
+                          formats)

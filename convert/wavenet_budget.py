@@ -1,24 +1,34 @@
 """Error budgets of any family; those of WaveNets are made here.
 
-In the schemes that a WaveNet has nothing is rounded but its weights, so that its budget has one term. It is simulated
-all the same, on one stretch, in float64: what the file costs beside it is float32.
+Every signal is known by its name in the graph (contract/wavenet_plan.py), so a term is the float network with some of
+them on their grids (convert/wavenet_stretches.py). In ``w8`` nothing is rounded but the weights.
 """
 
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from neuralpedal.contract.affine import AffineCode
+from neuralpedal.contract.arithmetic import Grid
 from neuralpedal.contract.metrics import esr
-from neuralpedal.contract.reference_wavenet import ReferenceWaveNet
 from neuralpedal.contract.wavenet_weights import WaveNetWeights
+from neuralpedal.contract.weights import Array
 from neuralpedal.convert.budget_advice import advice
 from neuralpedal.convert.error_budget import FLOAT_NOISE_ESR, TERMS, ErrorBudgets
 from neuralpedal.convert.schemes import PreparedScheme
 from neuralpedal.convert.source import ConversionSource, Signal
+from neuralpedal.convert.wavenet_integers import Formats
+from neuralpedal.convert.wavenet_stretches import cut_stretches, play_stretches
 
 SECONDS = 4.0
 _SAMPLES_AT_ONCE = 8192
+
+_TERM_OF_PLACE = {
+    "dry": "input_code", "answer": "output_code", "signal": "hidden_state", "mixed": "hidden_state",
+    "total": "cell_format", **dict.fromkeys(("heard", "mixed_in", "sums", "activated", "gated"), "gate_saturation"),
+}
+"""By the last part of a signal's name: what layers pass on stands where a recurrent network's hidden state does, what
+activations read and give where its gates do, and the sums of the head where its cell does."""
 
 
 class Budgets(Protocol):
@@ -45,29 +55,58 @@ class WaveNetBudgets:
         energy = np.concatenate([[0.0], np.cumsum(np.square(float_wet, dtype=np.float64))])
         start = int(np.argmax(energy[length:] - energy[: len(energy) - length]))
         self._stretch = slice(start, start + length)
-        self._float = self._play(weights)
+        self._float = self._play(weights, {})
 
     def budget(self, prepared: PreparedScheme, wet: Signal) -> dict[str, Any] | None:
-        """As of ErrorBudgets; all terms but ``weights`` are 0."""
+        """As of ErrorBudgets."""
         assert isinstance(prepared.held, WaveNetWeights)
         wanted = self._float_wet[self._stretch]
         if not self._float.any() or not wanted.any():
             return None
-        together = esr(self._float, self._play(prepared.held))
+        terms = dict.fromkeys(TERMS, 0.0)
+        terms["weights"] = esr(self._float, self._play(prepared.held, {}))
+        for term in set(_TERM_OF_PLACE.values()) if prepared.formats else ():
+            formats = {name: code for name, code in prepared.formats.items() if _term(name, self._weights) == term}
+            terms[term] = esr(self._float, self._play(self._weights, formats))
+        together = esr(self._float, self._play(prepared.held, prepared.formats))
         measured = esr(wanted, wet[self._stretch])
-        terms = {**dict.fromkeys(TERMS, 0.0), "weights": together}
         return {
-            "terms": terms, "sum": together, "together": together, "measured": measured,
+            "terms": terms, "sum": sum(terms.values()), "together": together, "measured": measured,
             "gap": (together - measured) / measured if measured > FLOAT_NOISE_ESR else None,
             "advice": advice(prepared.scheme, terms, measured, True, together),
             "seconds": round(len(wanted) / self._weights.spec.sample_rate_hz, 2), "narrow_formats": None,
         }
 
-    def _play(self, weights: WaveNetWeights) -> NDArray[np.float64]:
-        """The stretch, led by as much of the take as the network still hears."""
+    def _play(self, weights: WaveNetWeights, formats: Formats) -> Array:
+        """The stretch with signals on their grids, led by as much of the take as the network still hears."""
         begin = self._stretch.start + self._taken_from
-        lead = min(begin, weights.spec.receptive_field)
+        lead = min(begin, weights.spec.receptive_field - 1)
+        grids = {name: _grid(code) for name, code in formats.items()}
+        head = grids.get(f"array{len(weights.spec.arrays) - 1}/answer")
+
+        def through(name: str, signal: Array) -> Array:
+            # The last head has its scale only behind it.
+            grid = head if name == "head" else None if grids.get(name) is head else grids.get(name)
+            return signal if grid is None else grid.snap(signal).astype(np.float32)
+
         dry = self._dry[begin - lead : self._stretch.stop + self._taken_from]
-        network = ReferenceWaveNet(weights)
-        parts = [network.process(dry[at : at + _SAMPLES_AT_ONCE]) for at in range(0, len(dry), _SAMPLES_AT_ONCE)]
-        return np.concatenate(parts)[lead:]
+        parts = []
+        for piece in cut_stretches(weights, dry, _SAMPLES_AT_ONCE, 1):
+            wet = play_stretches(weights, piece, through)[0]
+            if weights.spec.skip:
+                wet = through("answer", wet + through("dry", piece[:, -wet.shape[1] :]))
+            parts.append(wet[0])
+        return np.concatenate(parts)[: len(dry)][lead:]
+
+
+def _grid(code: AffineCode) -> Grid:
+    limits = np.iinfo(code.dtype)
+    return Grid(code.scale, *(float(limit - code.zero_point) * code.scale for limit in (limits.min, limits.max)))
+
+
+def _term(name: str, weights: WaveNetWeights) -> str | None:
+    if name == f"array{len(weights.spec.arrays) - 1}/answer":
+        return "output_code"
+    if name.startswith("array") and name.endswith("/answer"):
+        return "cell_format"
+    return _TERM_OF_PLACE.get(name.rsplit("/", 1)[-1])

@@ -11,7 +11,7 @@ from neuralpedal.contract.wavenet_plan import array_weight, layer_weight, wavene
 from neuralpedal.contract.wavenet_weights import WaveNetWeights, wavenet_weights
 from neuralpedal.contract.weights import Array
 from neuralpedal.convert.float_matrices import AddMatrix, add_float_matrix, add_int8_matrix
-from neuralpedal.convert.planned_graph import write_plan
+from neuralpedal.convert.planned_graph import float_weights, write_plan
 from neuralpedal.convert.self_description import self_description
 from neuralpedal.convert.tflite_writer import GraphWriter, TfliteWriter
 from neuralpedal.convert.weight_quantization import quantize_per_channel
@@ -35,9 +35,9 @@ def grid_weights(weights: WaveNetWeights) -> WaveNetWeights:
 def _build(weights: WaveNetWeights, manifest: Manifest, add_matrix: AddMatrix) -> bytes:
     main, beginning = wavenet_plans(weights.spec)
     writer = TfliteWriter(f"neuralpedal {weights.spec.label} {manifest.scheme}")
-    border = write_plan(writer, main, dict(arrays_by_name(weights)), add_matrix)
+    border = write_plan(writer, main, float_weights(dict(arrays_by_name(weights)), add_matrix))
     first = writer.called("beginning")
-    first_border = write_plan(first, beginning, rests(weights), add_float_matrix)
+    first_border = write_plan(first, beginning, float_weights(rests(weights), add_float_matrix))
     return writer.finish(*border, self_description(weights, manifest), [first.graph(*first_border)])
 
 

@@ -52,6 +52,7 @@ class LiteRTEngine(Engine):
     def _prepare(self, file: TfliteFile, package: str | None) -> PreparedInterpreter:
         graph = self.manifest.network.graph
         if graph == "convolutions":
+            graph = graph if file.is_float else f"integer {graph}"
             return SelfBeginningInterpreter(file.path, file.inputs[0], self.block_size, package, graph=graph)
         if self.manifest.recurrent.kind.has_frame:
             code = None if file.is_float else code_of(file.tensors[file.inputs[0]], str(file.path))

@@ -11,11 +11,14 @@ from neuralpedal.contract.audio_border import open_border
 from neuralpedal.contract.gain import linear_gain
 from neuralpedal.contract.integer_network import SCHEME as W8A16
 from neuralpedal.contract.integer_network import read_integer_network
+from neuralpedal.contract.integer_wavenet import SIGNALS
 from neuralpedal.contract.network_file import read_weights
 from neuralpedal.contract.reference import open_reference
 from neuralpedal.contract.reference_int8 import open_int8_reference
+from neuralpedal.contract.reference_integer_wavenet import open_integer_wavenet
 from neuralpedal.contract.reference_w8a16 import W8A16ReferenceNetwork
 from neuralpedal.contract.tflite_file import TfliteFile, read_tflite
+from neuralpedal.contract.wavenet import WaveNetSpec
 from neuralpedal.device.engine import Block, Engine
 
 _Play = Callable[[Block], NDArray[Any]]
@@ -50,6 +53,9 @@ class ReferenceEngine(Engine):
 
 
 def _open(file: TfliteFile, scheme: str) -> tuple[_Play, _Reset]:
+    if isinstance(file.manifest().network, WaveNetSpec) and scheme in SIGNALS:
+        wavenet = open_integer_wavenet(file)
+        return wavenet.play, wavenet.reset
     if scheme == W8A16:
         network = W8A16ReferenceNetwork(read_integer_network(file))
         return network.play, network.reset

@@ -10,6 +10,8 @@ from neuralpedal.contract.tflite_file import TfliteFile, read_tflite
 from neuralpedal.contract.wavenet import ConvArray, WaveNetSpec
 from neuralpedal.contract.wavenet_weights import WaveNetWeights
 from neuralpedal.convert.float_graph import build_float32, build_w8
+from neuralpedal.convert.wavenet_integers import build_integer_wavenet, choose_wavenet_formats, measure_signals
+from signals import plucks
 
 
 def conv_array(channels: int, dilations: tuple[int, ...], taps: int | tuple[int, ...] = 3,
@@ -32,9 +34,15 @@ KINDS = {
 
 def write_wavenet(path: Path, weights: WaveNetWeights, scheme: str = "float32", **fields: float) -> TfliteFile:
     """A network's file; ``fields`` are its manifest's."""
-    build = {"float32": build_float32, "w8": build_w8}[scheme]
+    build = {"float32": build_float32, "w8": build_w8}.get(scheme, build_in_integers)
     path.write_bytes(build(weights, Manifest(name="test", scheme=scheme, network=weights.spec, **fields)))
     return read_tflite(path)
+
+
+def build_in_integers(weights: WaveNetWeights, manifest: Manifest) -> bytes:
+    """A ``w8a16`` or ``w8a8`` file, calibrated on plucks."""
+    formats = choose_wavenet_formats(weights.spec, measure_signals(weights, plucks(0.3)), manifest.scheme)
+    return build_integer_wavenet(weights, formats, manifest)
 
 
 @st.composite
