@@ -6,7 +6,7 @@ VENV ?= .venv
 WORKERS ?= 2
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test check lint types bench test-tflite-runtime test-arm64 wheel-smoke fixtures clean
+.PHONY: help setup demo test check lint types bench bench-wavenets test-tflite-runtime test-arm64 wheel-smoke fixtures clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -45,6 +45,10 @@ $(VENV)/.complete: pyproject.toml .ci/system-packages
 ## make bench   our engines against LiteRT, ONNX Runtime and tflite-micro (a minute); options: BENCH="--png engines.png"
 bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/engines.py $(BENCH)
+
+## make bench-wavenets   our WaveNets against LiteRT (two minutes); options: BENCH="--presets nano"
+bench-wavenets: $(VENV)/.bench
+	$(BIN)/python benchmarks/wavenets.py $(BENCH)
 
 $(VENV)/.bench: $(VENV)/.complete
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'

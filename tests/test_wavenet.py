@@ -72,6 +72,11 @@ def test_an_exported_network_comes_back_to_the_last_bit(kind: str, tmp_path: Pat
     assert not capture.remarks
 
 
+def test_an_exported_a2_says_what_nam_s_quick_player_asks_for() -> None:
+    layers = nam_content(Exported(random_wavenet(preset_spec("a2-lite", 48_000), 5), "amp"))["config"]["layers"]
+    assert [(array["bottleneck"], array["layer1x1"]) for array in layers] == [(3, {"active": True, "groups": 1})]
+
+
 @pytest.mark.parametrize("name", ["aidax", "guitarml"])
 def test_formats_without_wavenets_refuse_one(name: str) -> None:
     with pytest.raises(SpecError, match="has no wavenet, only lstm and gru; export to nam"):

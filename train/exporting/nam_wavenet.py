@@ -48,6 +48,8 @@ def _a2_fields(array: ConvArray) -> dict[str, Any]:
     layers = len(array.dilations)
     activation = {"type": _NAMES[array.activation],
                   **({"negative_slope": LEAKY_SLOPE} if array.activation == "leaky_relu" else {})}
-    return {"head": {"out_channels": array.head_size, "kernel_size": array.head_kernel_size, "bias": array.head_bias},
+    # NAM Core's quick player of A2 wants the middle and the way on said, though both are what a reader assumes.
+    return {"bottleneck": array.channels, "layer1x1": {"active": True, "groups": 1},
+            "head": {"out_channels": array.head_size, "kernel_size": array.head_kernel_size, "bias": array.head_bias},
             "kernel_sizes": list(array.kernel_sizes), "activation": [activation] * layers,
             "gating_mode": ["gated" if array.gated else "none"] * layers}
