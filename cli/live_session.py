@@ -59,7 +59,7 @@ class LiveSession:
         """Play until it is time; then fade out and close the stream.
 
         Raises:
-            AudioDeviceError: the card is gone, gives no blocks any more, or has lost half of them for seconds.
+            AudioDeviceError: the card is gone, gives no blocks any more, or has lost a quarter of them for seconds.
         """
         patience_s = _GONE_CLOSE_S
         try:
@@ -138,7 +138,7 @@ class LiveSession:
             if self._log:
                 self._log.write(seconds, self._second, {**self._state(), **self._health.log_fields()})
             if self._storm.note(self._second):
-                raise AudioDeviceError("the sound card has lost half of its blocks for "
+                raise AudioDeviceError("the sound card has lost a quarter of its blocks for "
                                        f"{self._storm.patience_s} s; it is opened anew")
         if guard.overloads != self._overloads:
             self._overloads = guard.overloads

@@ -7,7 +7,9 @@ time it must go on for twice as long.
 
 from neuralpedal.device.block_meter import MeterReading
 
-_SHARE = 0.5
+_SHARE = 0.25
+"""Nobody can play on that. Not more: JACK tells of every second block at most, though all come too late."""
+
 _FIRST_S, _LONGEST_S = 5, 80
 
 
@@ -19,7 +21,7 @@ class XrunStorm:
         self._seconds, self._seen = 0, 0
 
     def note(self, second: MeterReading) -> bool:
-        """After each second: whether at least half of the blocks were lost for too long, by no fault of the pedal."""
+        """After each second: whether a quarter of the blocks was lost for too long, by no fault of the pedal."""
         outside = second.xruns - second.xruns_after_late
         lost, self._seen = outside - self._seen, outside
         self._seconds = self._seconds + 1 if second.new_blocks and lost >= _SHARE * second.new_blocks else 0

@@ -319,6 +319,21 @@ class Loop:
 
 
 @contextmanager
+def storm(server: JackServer, rest_s: float) -> Iterator[None]:
+    """A client that rests in each of its blocks: longer than a period, and all clients are told of an xrun."""
+    import jack
+
+    client = jack.Client("laggard", no_start_server=True, servername=server.name)
+    client.set_process_callback(lambda _: time.sleep(rest_s))
+    client.activate()
+    try:
+        yield
+    finally:
+        client.deactivate()
+        client.close()
+
+
+@contextmanager
 def connect_loop(server: JackServer,
                  pedal: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None) -> Iterator[Loop]:
     """PortAudio's output goes back to its input, a period later, through ``pedal`` (block by block) if given."""

@@ -181,7 +181,7 @@ def test_a_turn_leaves_no_process_and_no_open_file_behind():
         os.waitpid(-1, os.WNOHANG)
 
 
-def test_half_of_the_blocks_lost_from_outside_for_seconds_is_a_storm_and_the_pedals_own_fault_is_none():
+def test_a_quarter_of_the_blocks_lost_from_outside_for_seconds_is_a_storm_and_the_pedals_own_fault_is_none():
     def seconds_until_storm(storm: XrunStorm, lost: int, late: bool, most: int = 200) -> int | None:
         meter, since = BlockMeter(64, 48_000), 0
         for second in range(most):
@@ -193,10 +193,10 @@ def test_half_of_the_blocks_lost_from_outside_for_seconds_is_a_storm_and_the_ped
                 return second + 1
         return None
 
-    assert seconds_until_storm(XrunStorm(), 50, late=False) == 5
+    assert seconds_until_storm(XrunStorm(), 25, late=False) == 5
     assert seconds_until_storm(XrunStorm(2), 100, late=False) == 20
     assert seconds_until_storm(XrunStorm(99), 100, late=False) == 80
-    assert seconds_until_storm(XrunStorm(), 49, late=False) is None
+    assert seconds_until_storm(XrunStorm(), 24, late=False) is None
     assert seconds_until_storm(XrunStorm(), 100, late=True) is None
 
 

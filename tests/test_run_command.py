@@ -6,14 +6,14 @@ import pty
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from jack_rig import JackServer, playing, rendered_after_silence, running_server, wait_until
+from jack_rig import JackServer, playing, rendered_after_silence, running_server, storm, wait_until
 from neuralpedal.cli.tflite_player import open_tflite
 from signals import RATE_HZ, plucks
 
@@ -31,10 +31,11 @@ def rows_of(log: Path) -> list[dict]:
 
 
 @contextmanager
-def running(server: JackServer, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+def running(server: JackServer, *arguments: object,
+            program: Sequence[object] = ("-m", "neuralpedal.cli.main")) -> Iterator[subprocess.Popen[str]]:
     """The command, killed at the end if the test has not ended it."""
     # At real-time priority freewheel mode would take the machine from all others.
-    command = [sys.executable, "-m", "neuralpedal.cli.main", "run", "--priority", "0", *map(str, arguments)]
+    command = [sys.executable, *map(str, program), "run", "--priority", "0", *map(str, arguments)]
     process = subprocess.Popen(command, env=server.environment, text=True, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE)
     try:
@@ -187,6 +188,29 @@ def test_a_jack_server_that_ends_and_comes_back_finds_the_pedal_at_the_preset_wh
     rendered = rendered_after_silence(open_tflite(GOLDEN / f"{names[1]}.tflite", "litert", 64), track,
                                       played[: len(track)], slice(FADED_IN, LEAD_IN))
     np.testing.assert_array_equal(played[FADED_IN : len(track)], rendered)
+
+
+def test_a_storm_of_xruns_has_the_card_opened_anew_after_longer_and_longer_times_until_it_is_over(
+        tmp_path, monkeypatch):
+    """With long periods, that a busy machine makes no storm of its own, and a fifth of the usual patience."""
+    log, program = tmp_path / "pedal.jsonl", tmp_path / "run.py"
+    program.write_text("from neuralpedal.cli.main import main\nfrom neuralpedal.device import xrun_storm\n"
+                       "xrun_storm._FIRST_S = 1\nmain()\n")
+    with (running_server(tmp_path, monkeypatch, period=1024) as server,
+          running(server, MODEL, "--engine", "litert", "--headless", "--log", log, "--late-blocks", 0, "--block", 1024,
+                  program=(program,)) as process):
+        wait_until(lambda: len(rows_of(log)) > 0, "the first row")
+        said = []
+        with storm(server, 0.04):
+            for line in iter(process.stderr.readline, ""):
+                said.append(line)
+                if "opened again (2)" in line:
+                    break
+        wait_until(lambda: rows_of(log)[-1]["reopened"] == 2, "a row of the pedal that plays on")
+        end(process)
+    told = [line for line in said if "trying again" in line]
+    for line, seconds, pause in zip(told, (1, 2), ("0.25", "0.5"), strict=True):
+        assert f"has lost a quarter of its blocks for {seconds} s; trying again in {pause} s" in line
 
 
 def test_a_signal_while_there_is_no_card_ends_run_with_exit_code_0(jack_server: JackServer, tmp_path):

@@ -98,6 +98,29 @@ def test_the_last_preset_is_back_after_the_process_was_killed(jack_server: JackS
     assert set(presets()) == {"everything"}
 
 
+def test_sigterm_saves_what_was_changed_last_and_the_next_start_is_there_again(jack_server: JackServer, cli, tmp_path):
+    config, socket = make(tmp_path), tmp_path / "ctl.sock"
+    status: dict = {}
+
+    def is_answered() -> bool:
+        code, out, _ = cli("ctl", "status", "--json", "--socket", socket)
+        status.update(json.loads(out) if code == 0 else {})
+        return code == 0
+
+    for number in range(2):
+        with running(jack_server, "--config", config, "--headless", "--socket", socket) as process:
+            status.clear()
+            wait_until(is_answered, "an answer")
+            if number == 0:
+                assert (status["preset"], status["bypassed"]) == ("plain", False)
+                for words in ("preset everything", "set output_gain_db -6", "bypass on"):
+                    assert cli("ctl", *words.split(), "--socket", socket)[0] == 0
+            # Sooner than a second after the last change, when a state is kept anyway.
+            end(process)
+    gain_db = status["parameters"]["output_gain_db"]["value"]
+    assert (status["preset"], status["bypassed"], gain_db) == ("everything", True, -6.0)
+
+
 def test_an_error_in_the_file_is_one_line_with_its_place_and_exit_code_2(cli, tmp_path):
     config = make(tmp_path)
     config.write_text(CONFIG.replace("treble: 7", "treble: 11"))
