@@ -48,7 +48,7 @@ bench: $(VENV)/.bench
 
 ## make bench-wavenets   our WaveNets against LiteRT (two minutes); options: BENCH="--presets nano"
 bench-wavenets: $(VENV)/.bench
-	$(BIN)/python benchmarks/wavenets.py $(BENCH)
+	$(BIN)/python benchmarks/wavenet_engines.py $(BENCH)
 
 $(VENV)/.bench: $(VENV)/.complete
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'

@@ -1,7 +1,7 @@
 """WaveNets' C for vectors against LiteRT, in one interleaved run, through Python.
 
-    python benchmarks/wavenets.py                              (two minutes)
-    python benchmarks/wavenets.py --presets nano --block 64 --json wavenets.json
+    python benchmarks/wavenet_engines.py                              (two minutes)
+    python benchmarks/wavenet_engines.py --presets nano --block 64 --json wavenets.json
 
 Each preset is one random network. `native` is what the native engine compiles and races, for every kind of vectors that
 this processor has; a file of `w8` holds the same arithmetic as one of `float32`. LiteRT plays with its default kernels
