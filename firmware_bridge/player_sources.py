@@ -14,8 +14,8 @@ PLAYER_FILES = (
     "pedal_link.h", "pedal_store.c", "pedal_store.h",
     "pedal_player.c", "pedal_player.h", "pedal_player_end.h", "pedal_player_float.c", "pedal_player_gru.c",
     "pedal_player_kernels.h", "pedal_player_map.h", "pedal_player_real.h", "pedal_player_shape.h",
-    "pedal_player_tables.h", "pedal_player_tflite.h", "pedal_player_w8a16.c", "pedal_player_w8a8.c",
-    "pedal_player_w8a8_pair.c",
+    "pedal_player_steps.h", "pedal_player_tables.h", "pedal_player_tflite.h", "pedal_player_w8a16.c",
+    "pedal_player_w8a8.c", "pedal_player_w8a8_pair.c",
 )
 KERNEL_FILES = (
     "pedal.h", "pedal_activations.h", "pedal_audio.h", "pedal_dsp.h", "pedal_float.c", "pedal_float.h",

@@ -15,10 +15,6 @@ static struct {
 } played;
 
 #define PEDAL_ARITHMETIC_W8A16 1
-#define PEDAL_LAYER0_GATE_FRACTION_BITS played.gate_bits[0]
-#define PEDAL_LAYER0_CELL_FRACTION_BITS played.cell_bits[0]
-#define PEDAL_LAYER1_GATE_FRACTION_BITS played.gate_bits[1]
-#define PEDAL_LAYER1_CELL_FRACTION_BITS played.cell_bits[1]
 #define PEDAL_HEAD_BIAS played.head_bias
 #define PEDAL_HEAD_MULTIPLIER played.head_multiplier
 #define PEDAL_HEAD_SHIFT played.head_shift
@@ -49,6 +45,7 @@ static void read_constants(const pedal_blob *blob)
     for (int index = 0; index < blob->layers; index++) {
         played.gate_bits[index] = constants[11 + index];
         played.cell_bits[index] = constants[13 + index];
+        pedal_layer_steps[index] = pedal_find_step(index, played.gate_bits[index]);
         played.rows[index] = blob->layer[index].rows;
         played.recurrent[index] = blob->layer[index].recurrent;
     }

@@ -28,9 +28,9 @@ typedef pedal_gates pedal_pre;
 /* Sigmoid in Q0.31 of z with n fraction bits. */
 PEDAL_INLINE int32_t pedal_sigmoid(int32_t z, int n)
 {
-    const int32_t near = pedal_saturate(z, n + 5);
-    const int32_t scaled = n <= PEDAL_ARGUMENT_BITS ? near * (INT32_C(1) << (PEDAL_ARGUMENT_BITS - n))
-                                                     : near >> (n - PEDAL_ARGUMENT_BITS);
+    const int32_t scaled = n <= PEDAL_ARGUMENT_BITS
+                               ? pedal_saturate(z, n + 5) * (INT32_C(1) << (PEDAL_ARGUMENT_BITS - n))
+                               : pedal_saturate(z >> (n - PEDAL_ARGUMENT_BITS), PEDAL_ARGUMENT_BITS + 5);
     const int32_t place = scaled + (INT32_C(16) << PEDAL_ARGUMENT_BITS);
     const int32_t *node = pedal_sigmoid_table + (place >> 15);
     /* slope * e / 2^15, as twice the slope over 2^16. */
@@ -65,15 +65,15 @@ PEDAL_INLINE int32_t pedal_scaled(int32_t sum, int32_t multiplier, int32_t shift
 }
 
 /* The first layer: hears one int16 sample. */
-PEDAL_INLINE void pedal_step_first(pedal_state *state, int32_t x)
+PEDAL_INLINE void pedal_step_first(pedal_state *state, int32_t x, pedal_format format)
 {
-    const pedal_format format = {PEDAL_LAYER0_GATE_FRACTION_BITS, PEDAL_LAYER0_CELL_FRACTION_BITS};
     static const pedal_gates nothing = {0, 0, 0, 0};
+    const int hidden = PEDAL_HIDDEN, padded = PEDAL_HIDDEN_PADDED;
     pedal_layer_state *layer = &state->layers[0];
     const pedal_input_row *row = pedal_layer0_rows;
     const int16_t *weights = pedal_layer0_recurrent;
-    for (int unit = 0; unit < PEDAL_HIDDEN; unit++, row += 4, weights += 4 * PEDAL_HIDDEN_PADDED) {
-        pedal_pre z = pedal_sum_gates(weights, layer->hidden, PEDAL_HIDDEN_PADDED, nothing);
+    for (int unit = 0; unit < hidden; unit++, row += 4, weights += 4 * padded) {
+        pedal_pre z = pedal_sum_gates(weights, layer->hidden, padded, nothing);
 #define PEDAL_GATE(sum, r) \
     pedal_multiply_wide_add((r).input_factor, x, (r).bias) + pedal_scaled(sum, (r).multiplier, (r).shift)
         z.input = PEDAL_GATE(z.input, row[0]);
@@ -83,23 +83,23 @@ PEDAL_INLINE void pedal_step_first(pedal_state *state, int32_t x)
 #undef PEDAL_GATE
         state->next[unit] = (int16_t)pedal_step_unit(z, &layer->cell[unit], format);
     }
-    memcpy(layer->hidden, state->next, (size_t)PEDAL_HIDDEN_PADDED * sizeof *state->next);
+    memcpy(layer->hidden, state->next, (size_t)padded * sizeof *state->next);
 }
 
 #if PEDAL_LAYERS > 1
 /* The second layer: hears the first one's hidden state. */
-PEDAL_INLINE void pedal_step_second(pedal_state *state)
+PEDAL_INLINE void pedal_step_second(pedal_state *state, pedal_format format)
 {
-    const pedal_format format = {PEDAL_LAYER1_GATE_FRACTION_BITS, PEDAL_LAYER1_CELL_FRACTION_BITS};
     static const pedal_gates nothing = {0, 0, 0, 0};
+    const int hidden = PEDAL_HIDDEN, padded = PEDAL_HIDDEN_PADDED;
     pedal_layer_state *layer = &state->layers[1];
     const pedal_hidden_row *row = pedal_layer1_rows;
     const int16_t *kernel = pedal_layer1_kernel, *recurrent = pedal_layer1_recurrent;
-    for (int unit = 0; unit < PEDAL_HIDDEN; unit++, row += 4) {
-        const pedal_gates heard = pedal_sum_gates(kernel, state->layers[0].hidden, PEDAL_HIDDEN_PADDED, nothing);
-        pedal_pre z = pedal_sum_gates(recurrent, layer->hidden, PEDAL_HIDDEN_PADDED, nothing);
-        kernel += 4 * PEDAL_HIDDEN_PADDED;
-        recurrent += 4 * PEDAL_HIDDEN_PADDED;
+    for (int unit = 0; unit < hidden; unit++, row += 4) {
+        const pedal_gates heard = pedal_sum_gates(kernel, state->layers[0].hidden, padded, nothing);
+        pedal_pre z = pedal_sum_gates(recurrent, layer->hidden, padded, nothing);
+        kernel += 4 * padded;
+        recurrent += 4 * padded;
 #define PEDAL_GATE(gate, r)                                                                           \
     (r).bias + pedal_scaled(heard.gate, (r).kernel_multiplier, (r).kernel_shift) + pedal_scaled(z.gate, (r).multiplier, \
                                                                                                (r).shift)
@@ -110,19 +110,35 @@ PEDAL_INLINE void pedal_step_second(pedal_state *state)
 #undef PEDAL_GATE
         state->next[unit] = (int16_t)pedal_step_unit(z, &layer->cell[unit], format);
     }
-    memcpy(layer->hidden, state->next, (size_t)PEDAL_HIDDEN_PADDED * sizeof *state->next);
+    memcpy(layer->hidden, state->next, (size_t)padded * sizeof *state->next);
 }
 #endif
+
+#if defined(PEDAL_PLAYER)
+#include "pedal_player_steps.h"
+#endif
+
+/* All layers. */
+PEDAL_INLINE void pedal_step_layers(pedal_state *state, int32_t x)
+{
+#if defined(PEDAL_PLAYER)
+    for (int index = 0; index < PEDAL_PLAYED_LAYERS; index++)
+        pedal_layer_steps[index](state, x);
+#else
+    const pedal_format first = {PEDAL_LAYER0_GATE_FRACTION_BITS, PEDAL_LAYER0_CELL_FRACTION_BITS};
+    pedal_step_first(state, x, first);
+#if PEDAL_LAYERS > 1
+    const pedal_format second = {PEDAL_LAYER1_GATE_FRACTION_BITS, PEDAL_LAYER1_CELL_FRACTION_BITS};
+    pedal_step_second(state, second);
+#endif
+#endif
+}
 
 void pedal_process(pedal_state *state, const pedal_sample *in, pedal_sample *out, size_t n)
 {
     for (size_t t = 0; t < n; t++) {
         const int32_t x = pedal_encode(in[t]);
-        pedal_step_first(state, x);
-#if PEDAL_LAYERS > 1
-        if (PEDAL_PLAYED_LAYERS > 1)
-            pedal_step_second(state);
-#endif
+        pedal_step_layers(state, x);
         const int32_t sum = pedal_sum_row(pedal_head_weights, state->layers[PEDAL_PLAYED_LAYERS - 1].hidden,
                                           PEDAL_HIDDEN_PADDED);
         out[t] = pedal_decode(pedal_answer(sum, x));
