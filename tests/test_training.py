@@ -63,6 +63,22 @@ def test_training_learns(twelve_epochs: RunFolder) -> None:
     assert training["esr_validation"] == min(row["esr_validation"] for row in history)
 
 
+def test_a_budget_in_minutes_is_counted_by_the_clock_that_was_given(
+    pair_paths: tuple[Path, Path], tmp_path: Path
+) -> None:
+    batches, seconds = [], 0.0
+
+    def watch(progress: Any) -> None:
+        nonlocal seconds
+        batches.append(progress.fraction)
+        seconds += 20.0
+
+    recipe = read_recipe(None, minutes=1.0, **SMALL)
+    training = prepare_session(*pair_paths, tmp_path / "clocked", recipe, clock=lambda: seconds).train(watch)
+    assert batches == pytest.approx([0.0, 1 / 3, 2 / 3])
+    assert training["history"][-1]["elapsed_s"] == 60.0
+
+
 def test_the_run_folder_says_everything(twelve_epochs: RunFolder, pair_paths: tuple[Path, Path]) -> None:
     training = twelve_epochs.read_training()
     assert training["outcome"] == "finished"

@@ -31,7 +31,7 @@ from neuralpedal.train.inspection.report import Inspection, inspect_pair
 from neuralpedal.train.networks.model_file import save_model
 from neuralpedal.train.networks.network_model import NetworkModel
 from neuralpedal.train.recipe import Recipe
-from neuralpedal.train.trainer import Trainer, Watcher, validation_warm_up
+from neuralpedal.train.trainer import Clock, Trainer, Watcher, validation_warm_up
 
 _BUDGET_FIELDS = {"minutes", "epochs"}
 
@@ -131,11 +131,12 @@ class TrainingSession:
 
 
 def prepare_session(dry: Path, wet: Path, out: Path, recipe: Recipe, resume: bool = False,
-                    overwrite: bool = False, align: bool = True) -> TrainingSession:
+                    overwrite: bool = False, align: bool = True, clock: Clock = time.monotonic) -> TrainingSession:
     """Read, inspect and check everything; nothing is written but the folder itself.
 
     Args:
         align: correct latency, polarity and drift of the wet track where they are sure.
+        clock: what a budget in minutes is counted by, in seconds.
 
     Raises:
         RecordingError: the recordings cannot be used.
@@ -163,7 +164,7 @@ def prepare_session(dry: Path, wet: Path, out: Path, recipe: Recipe, resume: boo
     _check_writable(run.path)
     if overwrite:
         run.checkpoint.unlink(missing_ok=True)
-    trainer = Trainer(recipe, spec, split, str(pair.dry.path), state)
+    trainer = Trainer(recipe, spec, split, str(pair.dry.path), state, clock)
     return TrainingSession(recipe, pair, run, split, trainer, fingerprint, digests, inspection, alignment)
 
 

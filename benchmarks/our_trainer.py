@@ -1,0 +1,51 @@
+"""One of our trainings by a chosen clock: what `neuralpedal train --family wavenet` does, for benchmarks/training.py.
+
+    python benchmarks/our_trainer.py DRY WET --out RUN --preset feather --minutes 3 --clock cpu --cores 2
+
+Goes on where an interrupted run stopped. The last line of stdout is what the run cost, as JSON.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+from training_clock import CLOCKS, cpu_seconds, keep_to_cores, make_clock
+
+
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dry", type=Path)
+    parser.add_argument("wet", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--preset", required=True)
+    parser.add_argument("--recipe", help="a YAML file with other fields than the shipped ones")
+    parser.add_argument("--minutes", type=float, required=True)
+    parser.add_argument("--clock", choices=CLOCKS, required=True)
+    parser.add_argument("--cores", type=int, required=True)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    # Before TensorFlow counts the cores.
+    keep_to_cores(options.cores)
+    from neuralpedal.cli.quiet import quiet_tensorflow
+
+    quiet_tensorflow()
+    from neuralpedal.cli.train_command import train_with_bar
+    from neuralpedal.contract.run_folder import RunFolder
+    from neuralpedal.train.recipe import read_recipe
+    from neuralpedal.train.session import prepare_session
+
+    recipe = read_recipe(options.recipe, family="wavenet", preset=options.preset, minutes=options.minutes,
+                         seed=options.seed)
+    resume = RunFolder(options.out).checkpoint.exists()
+    session = prepare_session(options.dry, options.wet, options.out, recipe, resume=resume, overwrite=not resume,
+                              clock=make_clock(options.clock, options.cores))
+    begun, used = time.monotonic(), cpu_seconds()
+    result = train_with_bar(session)
+    print(json.dumps({"wall_s": time.monotonic() - begun, "cpu_s": cpu_seconds() - used,
+                      "epochs": result["epochs"], "esr_validation": result["esr_validation"]}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""The comparison with NAM's trainer: both get one network, and a finished cell is never trained again."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from nam_comparison import Cell, Comparison, nam_network, print_rows
+from neuralpedal.contract.wavenet_weights import random_wavenet
+from neuralpedal.train.exporting.nam_wavenet import flat_weights
+from neuralpedal.train.importing.json_node import JsonNode
+from neuralpedal.train.importing.nam_wavenet import read_wavenet
+from neuralpedal.train.wavenet_presets import PRESETS, preset_spec
+from signals import plucks
+from training_clock import cpu_seconds, make_clock
+
+RATE_HZ = 48_000
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_what_nams_trainer_is_told_is_the_presets_network(preset: str) -> None:
+    spec = preset_spec(preset, RATE_HZ)
+    network = nam_network(spec)
+    file = {"config": {"layers": network["layers_configs"], "head_scale": network["head_scale"]},
+            "weights": flat_weights(random_wavenet(spec, 0)).tolist()}
+    assert read_wavenet(JsonNode(Path("told.nam"), file), RATE_HZ).spec == spec
+
+
+def options(folder: Path) -> argparse.Namespace:
+    data = folder / "data"
+    data.mkdir()
+    for name in ("dry_train", "wet_train", "dry_test", "wet_test"):
+        soundfile.write(data / f"{name}.flac", plucks(1.0), RATE_HZ, subtype="PCM_24")
+    return argparse.Namespace(out=folder / "out", data=data, nam_python="python", clock="cpu", cores=2, seed=0)
+
+
+def test_finished_cells_are_kept_and_the_others_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = []
+
+    def measure(_: Comparison, cell: Cell) -> dict[str, Any]:
+        measured.append(cell)
+        if len(measured) == 2:
+            raise KeyboardInterrupt
+        return {"trainer": cell.trainer, "esr": 0.5}
+
+    monkeypatch.setattr(Comparison, "_measure", measure)
+    cells = [Cell("nam", "nano", 3.0), Cell("ours", "nano", 3.0)]
+    asked = options(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        Comparison(asked).run(cells)
+    assert [row["trainer"] for row in Comparison(asked).run(cells)] == ["nam", "ours"]
+    assert measured == [cells[0], cells[1], cells[1]]
+
+
+@pytest.mark.parametrize("other", [{"clock": "wall"}, {"cores": 1}, {"seed": 7}])
+def test_a_folder_holds_figures_of_one_clock_one_number_of_cores_and_one_seed(
+    tmp_path: Path, other: dict[str, Any]
+) -> None:
+    asked = options(tmp_path)
+    Comparison(asked)
+    Comparison(asked)
+    with pytest.raises(SystemExit, match=f"{next(iter(other))}.*choose another --out"):
+        Comparison(argparse.Namespace(**{**vars(asked), **other}))
+
+
+def test_both_trainers_read_the_recording_to_the_last_bit(tmp_path: Path) -> None:
+    asked = options(tmp_path)
+    Comparison(asked)
+    wanted, _ = soundfile.read(asked.data / "dry_train.flac")
+    found, _ = soundfile.read(asked.out / "dry.wav")
+    np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize(("ours", "reached"), [(0.001, True), (0.002, True), (0.003, False)])
+def test_ours_must_be_no_worse_than_nams_wherever_both_were_trained(
+    ours: float, reached: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"trainer": "nam", "preset": "nano", "minutes": 3.0, "esr": 0.002},
+            {"trainer": "ours", "preset": "nano", "minutes": 3.0, "esr": ours},
+            {"trainer": "ours", "preset": "nano", "minutes": 8.0, "esr": 0.5}]
+    assert print_rows(rows, "cpu", 2) is reached
+    assert f"{0.002 / ours:.1f}" in capsys.readouterr().out
+
+
+def test_the_clock_of_the_cores_counts_work_and_not_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, begun, used = make_clock("cpu", 2), make_clock("cpu", 2)(), cpu_seconds()
+    while cpu_seconds() - used < 0.1:
+        pass
+    assert clock() - begun == pytest.approx((cpu_seconds() - used) / 2, abs=0.02)
+    monkeypatch.setattr("os.times", lambda: type("Times", (), {
+        "user": 3.0, "system": 1.0, "children_user": 1.5, "children_system": 0.5})())
+    assert clock() == 3.0
