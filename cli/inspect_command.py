@@ -12,6 +12,7 @@ COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
 ROWS = (
     ("latency_samples", "samples (positive: wet is late)"), ("latency_confidence", "0 to 1"), ("inverted", ""),
     ("drift_ppm", "ppm"), ("noise_floor_db", "dB full scale, wet"), ("esr_bound", "no model gets below"),
+    ("repeatability_esr", "of a passage played twice: no model gets below"), ("repeatability_s", "s of it"),
     ("sway_ms", "ms that the delay swings at least"), ("rhythm_db", "dB that moves by itself"),
     ("echo_ms", "ms"), ("late_energy_db", "dB after 40 ms"),
     ("loud_share", "of the take"), ("quiet_share", "of the take"), ("silent_share", "of the take"),

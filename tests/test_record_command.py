@@ -53,6 +53,9 @@ def test_a_pedals_pair_is_written_in_step_with_what_a_model_can_reach(cli, monke
     assert found["noise_floor_db"] == pytest.approx(20 * np.log10(noise_rms), abs=0.5)
     assert found["noise_esr_bound"] == pytest.approx(
         noise_rms**2 / np.mean(pair.wet.samples.astype(np.float64) ** 2), rel=0.1)
+    told = json.loads(cli("inspect", out / "dry.wav", out / "wet.wav", "--json")[1])
+    assert told["repeatability_esr"] == pytest.approx(found["repeatability_esr_bound"], rel=0.02)
+    assert told["repeatability_s"] == pytest.approx(passage["stop_s"] - passage["start_s"] - 0.25, abs=0.01)
     assert found["esr_bound"] == max(found["noise_esr_bound"], found["repeatability_esr_bound"])
     assert "short_take" in [problem["code"] for problem in found["problems"]]
     assert not any(".part" in problem["message"] for problem in found["problems"])

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from neuralpedal.cli.recording.clicks import find_clicks
-from neuralpedal.cli.recording.repeatability import repeatability_esr
 from neuralpedal.cli.recording.take import align_take, repeatability
 from neuralpedal.cli.recording.track import PEAK, CaptureTrack, make_track
 from neuralpedal.cli.virtual.guitar import synthesize_notes
@@ -12,6 +11,7 @@ from neuralpedal.contract.alignment import read_between
 from neuralpedal.contract.errors import RecordingError, SpecError
 from neuralpedal.train.inspection.levels import measure_levels
 from neuralpedal.train.inspection.overlap import repeated_share
+from neuralpedal.train.inspection.repeats import repeatability_esr
 from signals import RATE_HZ
 
 

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from neuralpedal.cli.card_recorder import CardRecorder
 from neuralpedal.cli.recording.clicks import LONGEST_S, ClickArrival, find_clicks
-from neuralpedal.cli.recording.repeatability import repeatability_esr
 from neuralpedal.cli.recording.track import LEAD_S, CaptureTrack
 from neuralpedal.contract.errors import AudioDeviceError, RecordingError
 from neuralpedal.device.block_meter import dbfs
 from neuralpedal.device.tape import Tape
+from neuralpedal.train.inspection.repeats import repeatability_esr
 
 Track = NDArray[np.float32]
 Report = Callable[[float], None]

@@ -23,6 +23,7 @@ from neuralpedal.train.inspection.levels import Levels, measure_levels
 from neuralpedal.train.inspection.noise_floor import NoiseFloor, measure_noise_floor
 from neuralpedal.train.inspection.overlap import overlap_problems, repeated_share
 from neuralpedal.train.inspection.problem import ERROR, WARNING, Problem
+from neuralpedal.train.inspection.repeats import Repeatability, measure_repeatability
 from neuralpedal.train.inspection.rough_lag import FARTHEST_S
 from neuralpedal.train.inspection.sway import Sway
 from neuralpedal.train.inspection.tracks import read_tracks
@@ -37,6 +38,7 @@ class Inspection:
     Attributes:
         faults, hum: by track, ``dry`` and ``wet``.
         latency and what follows: None when the tracks could not be compared.
+        repeatability: None too when the dry track repeats nothing.
         alignment: what ``train`` corrects.
     """
 
@@ -49,6 +51,7 @@ class Inspection:
     latency: LatencyEstimate | None = None
     noise: NoiseFloor | None = None
     effects: Effects | None = None
+    repeatability: Repeatability | None = None
     repeated_share: float | None = None
     alignment: Alignment = dataclasses.field(default_factory=Alignment)
 
@@ -64,6 +67,7 @@ class Inspection:
         content |= {"corrected_latency_samples": self.alignment.latency_samples}
         content |= _fields(self.latency and self.latency.sway, Sway)
         content |= _fields(self.noise, NoiseFloor) | _fields(self.effects, Effects)
+        content |= _fields(self.repeatability, Repeatability)
         content |= _fields(self.levels, Levels, leave_out=("frame_dbfs", "seconds"))
         content["repeated_share"] = self.repeated_share
         for track, faults in self.faults.items():
@@ -114,12 +118,14 @@ def _compare(alone: Inspection, dry: Recording, wet: Recording, validation_share
     x, y = aligned.dry.samples, aligned.wet.samples
     levels, noise = measure_levels(x, dry.sample_rate_hz), measure_noise_floor(x, y)
     effects = find_effects(x, y, latency, dry.sample_rate_hz)
+    repeats = measure_repeatability(x, y, dry.sample_rate_hz)
     share = repeated_share(x, len(x) - round(len(x) * validation_share), dry.sample_rate_hz)
     problems = (*alone.problems, *latency_problems(latency, alignment, wet.path), *noise.problems(dry.path, wet.path),
+                *(repeats.problems(wet.path) if repeats else ()),
                 *_effect_problems(latency.sway, effects, wet.path), *levels.problems(dry.path),
                 *overlap_problems(share, dry.path))
     return dataclasses.replace(alone, problems=problems, levels=levels, latency=latency, noise=noise, effects=effects,
-                               repeated_share=share, alignment=alignment)
+                               repeatability=repeats, repeated_share=share, alignment=alignment)
 
 
 def _effect_problems(sway: Sway, effects: Effects, wet: Path) -> list[Problem]:
