@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from neuralpedal.cli.console import note
 from neuralpedal.cli.interruption import interruptible
-from neuralpedal.contract.weights import NetworkWeights
 from neuralpedal.convert.rounding_choice import better_rounded
+from neuralpedal.convert.sensitivity import Weights
 from neuralpedal.convert.source import Signal
 
 GRIDS = {"channel": "output channel", "gate": "gate"}
@@ -21,7 +21,7 @@ class WeightRounder:
     def __init__(self, told: Callable[[str], None]) -> None:
         self._told = told
 
-    def __call__(self, weights: NetworkWeights, scales: str, calibration: Signal, validation: Signal) -> NetworkWeights:
+    def __call__(self, weights: Weights, scales: str, calibration: Signal, validation: Signal, /) -> Weights:
         """See :func:`neuralpedal.convert.rounding_choice.better_rounded`."""
         with interruptible() as interruption:
             def watch(fraction: float) -> None:

@@ -17,15 +17,24 @@ were not rounded at all; they meet in the true error's gradient.
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from neuralpedal.contract.any_network import AnyWeights
 from neuralpedal.contract.audio import is_silent
 from neuralpedal.contract.spec import NetworkSpec
 from neuralpedal.contract.wavenet import WaveNetSpec
 from neuralpedal.contract.weights import Array, NetworkWeights
 from neuralpedal.convert.rounding_problem import Float, Places, RoundingProblem, WeightGrid
-from neuralpedal.convert.sensitivity import error_and_slope, flatten, measure_sensitivity, unflatten
+from neuralpedal.convert.sensitivity import (
+    Weights,
+    checked_stretches,
+    error_and_slope,
+    flatten,
+    measure_sensitivity,
+    unflatten,
+)
 from neuralpedal.convert.weight_quantization import symmetric_scales
 
 SCALES = ("channel", "gate")
@@ -37,24 +46,20 @@ LARGEST_NETWORK = 20_000
 """Weights of a network that is rounded jointly: LSTM 1×64 and 2×32 are. Its time grows with the square."""
 
 _ROUNDS = 2
-_CHECKED_WINDOWS, _CHECKED_STRETCHES = 2048, 512
-
 Watch = Callable[[float], None]
 """Is given the share that is done. A KeyboardInterrupt out of it ends the work early."""
 
 
 def why_nearest(spec: NetworkSpec | WaveNetSpec) -> str | None:
     """Why the weights of such a network are not rounded together; None where they are."""
-    if isinstance(spec, WaveNetSpec):
-        return "the weights of WaveNets are not rounded together yet"
     if spec.num_parameters > LARGEST_NETWORK:
         # It would take hours, not minutes.
         return f"it has {spec.num_parameters} weights, more than the {LARGEST_NETWORK} that are rounded together"
     return None
 
 
-def round_weights(weights: NetworkWeights, scales: str, audio: Array, vectors: int | None = None, seed: int = 0,
-                  watch: Watch = lambda fraction: None) -> NetworkWeights:
+def round_weights(weights: Weights, scales: str, audio: Array, vectors: int | None = None, seed: int = 0,
+                  watch: Watch = lambda fraction: None) -> Weights:
     """The network with every matrix on its int8 grid, rounded for the smallest output error.
 
     The largest weight of each block lies at ±127 steps, so that ``weight_quantization`` finds these integers again.
@@ -78,23 +83,26 @@ def round_weights(weights: NetworkWeights, scales: str, audio: Array, vectors: i
     return unflatten(search.best, weights)
 
 
-def nearest_weights(weights: NetworkWeights, scales: str) -> NetworkWeights:
+def nearest_weights(weights: Weights, scales: str) -> Weights:
     """The network with every matrix at the nearest points of its grid, as the builders would put it there."""
     return unflatten(_nearest(weights, scale_blocks(weights, scales)).values(flatten(weights)), weights)
 
 
-def scale_blocks(weights: NetworkWeights, scales: str) -> list[Places]:
+def scale_blocks(weights: AnyWeights, scales: str) -> list[Places]:
     """Places, in the flat order, of the weights that share a scale, layer by layer; the head last."""
     if scales not in SCALES:
         raise ValueError(f"scales {scales!r}: not one of {', '.join(SCALES)}")
     blocks: list[Places] = []
-    start, gates = 0, len(weights.spec.kind.gates)
-    biases = {id(bias) for bias in (*(layer.bias for layer in weights.layers), weights.head_bias)}
+    start, gates, biases = 0, 1, set()
+    if isinstance(weights, NetworkWeights):
+        gates = len(weights.spec.kind.gates)
+        biases = {id(bias) for bias in (*(layer.bias for layer in weights.layers), weights.head_bias)}
     for array in weights.arrays():
-        places = np.arange(start, start + array.size).reshape(array.shape)
+        # A convolution's taps lie over one another as its inputs do.
+        places = np.arange(start, start + array.size).reshape(-1, array.shape[-1])
         start += array.size
-        if id(array) not in biases:
-            parts = array.shape[1] if scales == "channel" or array.shape[1] == 1 else gates
+        if array.ndim > 1 and id(array) not in biases:
+            parts = places.shape[1] if scales == "channel" or places.shape[1] == 1 else gates
             blocks += [part.ravel() for part in np.split(places, parts, axis=1)]
     return blocks
 
@@ -109,7 +117,7 @@ def split_blocks(blocks: list[Places], largest: int) -> list[list[Places]]:
     return [run for run in runs if run]
 
 
-def _nearest(weights: NetworkWeights, blocks: list[Places]) -> WeightGrid:
+def _nearest(weights: AnyWeights, blocks: list[Places]) -> WeightGrid:
     flat = flatten(weights)
     grid = WeightGrid(blocks, np.zeros(len(flat)), np.zeros(len(flat)), np.zeros(len(flat), dtype=bool))
     for block in blocks:
@@ -131,9 +139,9 @@ class _Part:
 
 
 class _Search:
-    """From the nearest integers to better ones; ``best`` (P,) is the best so far."""
+    """From the nearest integers of a network of any class to better ones; ``best`` (P,) is the best so far."""
 
-    def __init__(self, weights: NetworkWeights, nearest: WeightGrid, audio: Array, vectors: int | None, seed: int,
+    def __init__(self, weights: Any, nearest: WeightGrid, audio: Array, vectors: int | None, seed: int,
                  watch: Watch) -> None:
         self._weights, self._nearest, self._audio = weights, nearest, audio
         self._vectors, self._seed, self._watch = vectors, seed, watch
@@ -183,5 +191,5 @@ class _Search:
         return RoundingProblem(sensitivity, self._flat[places], self._nearest.part(blocks, places))
 
     def _error_and_slope(self, values: Float) -> tuple[float, Float]:
-        checked = _CHECKED_WINDOWS if self._weights.spec.frame_samples else _CHECKED_STRETCHES
-        return error_and_slope(self._weights, unflatten(values, self._weights), self._audio, checked, self._seed + 1)
+        return error_and_slope(self._weights, unflatten(values, self._weights), self._audio,
+                               checked_stretches(self._weights), self._seed + 1)

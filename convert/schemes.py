@@ -121,6 +121,7 @@ def _prepare_wavenet(scheme: str, source: ConversionSource, weights: WaveNetWeig
     no_grids = Arithmetic("free", ())
     if scheme == "float32":
         return PreparedScheme(scheme, lambda manifest: build_float32(weights, manifest), weights, no_grids)
+    weights = source.wavenet_rounded
     held = grid_weights(weights)
     if scheme == "w8":
         return PreparedScheme(scheme, lambda manifest: build_w8(weights, manifest), held, no_grids)

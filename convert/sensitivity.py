@@ -7,54 +7,85 @@ signs: v = Σ ε_t J_t has E[vᵀv] = Σ J_tᵀJ_t, because the signs of differe
 What a weight did before its stretch began is left out of v.
 """
 
+import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neuralpedal.contract.any_network import AnyWeights
+from neuralpedal.contract.wavenet_weights import WaveNetWeights
 from neuralpedal.contract.weights import Array, NetworkWeights, RecurrentWeights
+from neuralpedal.convert import wavenet_sensitivity
 from neuralpedal.convert.calibration_windows import windows_of
-from neuralpedal.convert.differentiable_cells import CELLS, State, Tape
+from neuralpedal.convert.differentiable_cells import CELLS, Tape
+from neuralpedal.convert.excerpt import Excerpt, States
 
 STRETCH_SAMPLES = 512
 WARM_UP_SAMPLES = 2048
 _LANES = 256
 _WINDOWS_AT_ONCE = 1024
+_CHECKED_WINDOWS, _CHECKED_STRETCHES = 2048, 512
 _LARGEST_OUTLIER, _LARGEST_GRADIENT = 1e6, 1e15
 """Of a lane's gradient: over the median; and so that its square is still a float32."""
 
-States = list[State]
-"""Of every layer: arrays (lanes, H), the hidden state first."""
+Weights = TypeVar("Weights", NetworkWeights, WaveNetWeights)
 
 
-@dataclass(frozen=True)
-class Excerpt:
-    """Audio that a network answers in many lanes side by side.
+class Family(Protocol):
+    """How the networks of a class of weights play stretches; see the functions of these names here."""
 
-    Attributes:
-        dry: (lanes, T) float32. states: at its beginning.
-        answers: the samples of each lane whose answers count: all T, or the last one of a window.
-    """
+    def checked(self, weights: Any) -> int:
+        """See :func:`checked_stretches`."""
 
-    dry: Array
-    states: States
-    answers: slice
+    def excerpts(self, weights: Any, audio: Array, vectors: int, seed: int) -> Iterator[Excerpt]:
+        """Together at least ``vectors`` lanes."""
+
+    def play(self, weights: Any, dry: Array, states: States, taped: bool = False) -> tuple[Array, States, Any]:
+        """Answers, states afterwards, tapes."""
+
+    def gradients(self, weights: Any, tapes: Any, pull: Array) -> Array:
+        """One row per lane."""
+
+    def rebuilt(self, weights: Any, arrays: list[Array]) -> Any:
+        """A network like ``weights`` of other numbers."""
 
 
-def flatten(weights: NetworkWeights) -> NDArray[np.float64]:
+def _of_family(weights: AnyWeights) -> Family:
+    family: Any = wavenet_sensitivity if isinstance(weights, WaveNetWeights) else sys.modules[__name__]
+    return family
+
+
+def checked_stretches(weights: AnyWeights) -> int:
+    """Stretches or windows on which the true error is asked for."""
+    return _of_family(weights).checked(weights)
+
+
+def flatten(weights: AnyWeights) -> NDArray[np.float64]:
     """All weights (P,) in the order of ``NetworkWeights.arrays``."""
     return np.concatenate([array.ravel() for array in weights.arrays()]).astype(np.float64)
 
 
-def unflatten(flat: NDArray[np.float64], like: NetworkWeights) -> NetworkWeights:
+def unflatten(flat: NDArray[np.float64], like: Weights) -> Weights:
     """The network of ``like``'s shapes with weights (P,)."""
     arrays, start = [], 0
     for array in like.arrays():
         arrays.append(flat[start : start + array.size].reshape(array.shape).astype(np.float32))
         start += array.size
-    layers = tuple(RecurrentWeights(*arrays[3 * k : 3 * k + 3]) for k in range(len(like.layers)))
-    return NetworkWeights(like.spec, layers, arrays[-2], arrays[-1], like.initial_state)
+    made: Weights = _of_family(like).rebuilt(like, arrays)
+    return made
+
+
+def checked(weights: NetworkWeights) -> int:
+    """See :func:`checked_stretches`."""
+    return _CHECKED_WINDOWS if weights.spec.frame_samples else _CHECKED_STRETCHES
+
+
+def rebuilt(weights: NetworkWeights, arrays: list[Array]) -> NetworkWeights:
+    """A network like ``weights`` of other numbers."""
+    layers = tuple(RecurrentWeights(*arrays[3 * k : 3 * k + 3]) for k in range(len(weights.layers)))
+    return NetworkWeights(weights.spec, layers, arrays[-2], arrays[-1], weights.initial_state)
 
 
 def excerpts(weights: NetworkWeights, audio: Array, vectors: int, seed: int) -> Iterator[Excerpt]:
@@ -137,7 +168,7 @@ def _outer(signal: Array, by_lane: Array) -> Array:
     return products.reshape(len(by_lane), -1)
 
 
-def measure_sensitivity(weights: NetworkWeights, audio: Array, vectors: int, seed: int = 0,
+def measure_sensitivity(weights: AnyWeights, audio: Array, vectors: int, seed: int = 0,
                         places: NDArray[np.int64] | None = None,
                         watch: Callable[[float], None] = lambda fraction: None) -> Array:
     """G (P, P), float32: mean error energy per output sample of a change of weights.
@@ -146,14 +177,15 @@ def measure_sensitivity(weights: NetworkWeights, audio: Array, vectors: int, see
         places: of the weights that may change, P of them; None: all. watch: is given the share that is done.
     """
     rng = np.random.default_rng(seed)
+    family = _of_family(weights)
     size = weights.spec.num_parameters if places is None else len(places)
     total, answers, done = np.zeros((size, size), np.float32), 0, 0
-    for excerpt in excerpts(weights, audio, vectors, seed):
-        _, _, tapes = play(weights, excerpt.dry, excerpt.states, taped=True)
+    for excerpt in family.excerpts(weights, audio, vectors, seed):
+        _, _, tapes = family.play(weights, excerpt.dry, excerpt.states, taped=True)
         pull = np.zeros_like(excerpt.dry)
         counted = pull[:, excerpt.answers]
         counted[...] = rng.choice(np.array([-1, 1], np.float32), counted.shape)
-        rows = _sane(gradients(weights, tapes, pull))
+        rows = _sane(family.gradients(weights, tapes, pull))
         rows = rows if size == rows.shape[1] else rows[:, places]
         total += rows.T @ rows
         answers += counted.size
@@ -163,18 +195,19 @@ def measure_sensitivity(weights: NetworkWeights, audio: Array, vectors: int, see
     return total
 
 
-def error_and_slope(teacher: NetworkWeights, student: NetworkWeights, audio: Array, vectors: int,
+def error_and_slope(teacher: Weights, student: Weights, audio: Array, vectors: int,
                     seed: int) -> tuple[float, NDArray[np.float64]]:
     """Mean square of student − teacher per output sample, and half its gradient by the student's weights (P,)."""
     energy, answers, slope = 0.0, 0, np.zeros(student.spec.num_parameters)
     own: States = []
-    for excerpt in excerpts(teacher, audio, vectors, seed):
-        wanted, _, _ = play(teacher, excerpt.dry, excerpt.states)
-        fresh = bool(teacher.spec.frame_samples) or not own
-        found, own, tapes = play(student, excerpt.dry, excerpt.states if fresh else own, taped=True)
+    family = _of_family(teacher)
+    for excerpt in family.excerpts(teacher, audio, vectors, seed):
+        wanted, _, _ = family.play(teacher, excerpt.dry, excerpt.states)
+        fresh = not own or excerpt.answers.start != 0
+        found, own, tapes = family.play(student, excerpt.dry, excerpt.states if fresh else own, taped=True)
         pull = np.zeros_like(excerpt.dry)
         pull[:, excerpt.answers] = (found - wanted)[:, excerpt.answers]
         energy += float(np.sum(pull.astype(np.float64) ** 2))
         answers += pull[:, excerpt.answers].size
-        slope += _sane(gradients(student, tapes, pull)).sum(axis=0, dtype=np.float64)
+        slope += _sane(family.gradients(student, tapes, pull)).sum(axis=0, dtype=np.float64)
     return energy / answers, slope / answers

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +19,21 @@ from neuralpedal.contract.pair import RecordingPair, read_pair
 from neuralpedal.contract.run_folder import RunFolder
 from neuralpedal.contract.spec import NetworkSpec
 from neuralpedal.contract.wavenet import WaveNetSpec
+from neuralpedal.contract.wavenet_weights import WaveNetWeights
 from neuralpedal.contract.weights import NetworkWeights
 from neuralpedal.convert.rounding_choice import better_rounded
+from neuralpedal.convert.sensitivity import Weights
 from neuralpedal.convert.signal_grids import SignalGrids
 from neuralpedal.train.networks import load_model
 
 Signal = NDArray[np.float32]
-Rounder = Callable[[NetworkWeights, str, Signal, Signal], NetworkWeights]
+
+
+class Rounder(Protocol):
+    """Puts a network on its grids; given scales, calibration and validation audio, see ``better_rounded``."""
+
+    def __call__(self, weights: Weights, scales: str, calibration: Signal, validation: Signal, /) -> Weights: ...
+
 
 WARM_UP_S = 0.5
 """Audio before the measured part that brings the state up, where a take has some."""
@@ -94,24 +102,29 @@ class ConversionSource:
     def recurrent(self) -> NetworkWeights:
         """The weights of a recurrent network, for what no other has. Raises SpecError."""
         if not isinstance(self.weights, NetworkWeights):
-            raise SpecError(f"{self.name}: a {self.weights.spec.label} has no layers that are rounded together, tuned "
-                            "or played in integers yet")
+            raise SpecError(f"{self.name}: a {self.weights.spec.label} is no recurrent network")
         return self.weights
+
+    @cached_property
+    def wavenet_rounded(self) -> WaveNetWeights:
+        """A WaveNet's weights for a grid per output channel."""
+        assert isinstance(self.weights, WaveNetWeights)
+        return self._rounded(self.weights, "channel")
 
     @cached_property
     def channel_rounded(self) -> NetworkWeights:
         """The weights for a grid per output channel."""
-        return self._rounded("channel")
+        return self._rounded(self.recurrent, "channel")
 
     @cached_property
     def gate_rounded(self) -> NetworkWeights:
         """The weights for a grid per matrix of a gate."""
-        return self._rounded("gate")
+        return self._rounded(self.recurrent, "gate")
 
-    def _rounded(self, scales: str) -> NetworkWeights:
+    def _rounded(self, weights: Weights, scales: str) -> Weights:
         # Nearest is what the builders do anyway.
         joint = self.rounding == "joint"
-        return self.rounder(self.recurrent, scales, self.calibration, self.take.dry) if joint else self.recurrent
+        return self.rounder(weights, scales, self.calibration, self.take.dry) if joint else weights
 
 
 def read_source(path: Path, dry: Path | None = None, wet: Path | None = None,

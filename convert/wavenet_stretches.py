@@ -106,9 +106,10 @@ def _activate(activation: str, sums: Array) -> tuple[Array, Array]:
     return sums * slope, slope
 
 
-def stretch_gradients(weights: WaveNetWeights, dry: Array, tapes: list[ArrayTape], pull: Array) -> Array:
+def stretch_gradients(weights: WaveNetWeights, tapes: list[ArrayTape], pull: Array) -> Array:
     """∂/∂weights of Σ_t pull[:, t]·head[:, t] (lanes, W), in the order of ``WaveNetWeights.arrays``."""
-    condition = np.ascontiguousarray(dry, np.float32)[:, :, np.newaxis]
+    # What the first array reads is the network's input.
+    condition = tapes[0].read
     toward_answer: Array = (pull * np.float32(weights.spec.head_scale)).astype(np.float32)[:, :, np.newaxis]
     toward_signal: Array | None = None
     found: list[list[Array]] = []
@@ -117,7 +118,7 @@ def stretch_gradients(weights: WaveNetWeights, dry: Array, tapes: list[ArrayTape
         pulled = _ArrayPull(spec, arrays, tape, condition)
         toward_answer, toward_signal = pulled.run(toward_answer, toward_signal)
         found.append(pulled.rows)
-    lanes = len(dry)
+    lanes = len(pull)
     return np.concatenate([row.reshape(lanes, -1) for rows in reversed(found) for row in rows], axis=1)
 
 

@@ -125,7 +125,7 @@ def test_ctrl_c_keeps_the_best_so_far(stopped_at: float, is_nearest: bool, audio
 
 
 def test_a_chaotic_network_comes_back_whole(audio: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("neuralpedal.convert.rounding._CHECKED_STRETCHES", 16)
+    monkeypatch.setattr("neuralpedal.convert.sensitivity._CHECKED_STRETCHES", 16)
     weights = random_weights(make_spec(hidden_size=16, num_layers=2), 0, scale=4.0)
     excerpt = next(excerpts(weights, audio, 64, seed=0))
     _, _, tapes = play(weights, excerpt.dry, excerpt.states, taped=True)

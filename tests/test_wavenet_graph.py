@@ -29,7 +29,6 @@ from neuralpedal.contract.wavenet_weights import WaveNetWeights, random_wavenet,
 from neuralpedal.convert import wavenet_graph
 from neuralpedal.convert.conversion import convert
 from neuralpedal.convert.float_graph import build_float32, build_w8
-from neuralpedal.convert.rounding import why_nearest
 from neuralpedal.convert.schemes import check_schemes, parse_schemes
 from neuralpedal.convert.source import ConversionSource, Take
 from neuralpedal.convert.tuning import check_tunable
@@ -176,8 +175,7 @@ def test_what_tflite_micro_alone_plays_is_refused_by_name() -> None:
 def test_what_is_not_there_for_wavenets_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="WaveNets are not fine-tuned yet"):
         check_tunable(KINDS["a1"])
-    assert "WaveNets are not rounded together yet" in str(why_nearest(KINDS["a1"]))
-    with pytest.raises(SpecError, match=r"net: a wavenet 4\+2 ch, 5 layers has no layers that are rounded together"):
+    with pytest.raises(SpecError, match=r"net: a wavenet 4\+2 ch, 5 layers is no recurrent network"):
         _ = source_of(random_wavenet(KINDS["a1"], 1)).channel_rounded
 
 
