@@ -35,16 +35,16 @@ class Cell:
     """One training and where it lies.
 
     Attributes:
-        trainer: of ``TRAINERS``. preset: of ``PRESETS``. minutes: the budget.
+        trainer: of ``TRAINERS``. network: its name (network_names.py), for NAM's a preset. minutes: the budget.
     """
 
     trainer: str
-    preset: str
+    network: str
     minutes: float
 
     def path(self, out: Path) -> Path:
         """Its figures, when it is finished."""
-        return out / f"{self.trainer}-{self.preset}-{self.minutes:g}.json"
+        return out / f"{self.trainer}-{self.network}-{self.minutes:g}.json"
 
 
 class Comparison:
@@ -75,7 +75,7 @@ class Comparison:
         for number, cell in enumerate(cells, 1):
             path = cell.path(self._out)
             if not path.exists():
-                print(f"[{number}/{len(cells)}] {cell.trainer} {cell.preset}, {cell.minutes:g} minutes by the "
+                print(f"[{number}/{len(cells)}] {cell.trainer} {cell.network}, {cell.minutes:g} minutes by the "
                       f"{self._options.clock} clock", file=sys.stderr, flush=True)
                 write_json(path, self._measure(cell))
             rows.append(json.loads(path.read_text()))
@@ -92,16 +92,16 @@ class Comparison:
             sys.exit(f"{self._out}: holds trainings with {kept}, wanted {settings}; choose another --out")
 
     def _measure(self, cell: Cell) -> dict[str, Any]:
-        folder = make_folder(self._out / f"{cell.trainer}-{cell.preset}")
+        folder = make_folder(self._out / f"{cell.trainer}-{cell.network}")
         cost, run = (self._train_nam if cell.trainer == "nam" else self._train_ours)(cell, folder)
         judged = neuralpedal("evaluate", run, *self._test, "--no-probes")
-        return {"trainer": cell.trainer, "preset": cell.preset, "minutes": cell.minutes, "clock": self._options.clock,
+        return {"trainer": cell.trainer, "network": cell.network, "minutes": cell.minutes, "clock": self._options.clock,
                 "cores": self._options.cores, "seed": self._options.seed, **cost,
                 **{name: judged[name] for name in FIGURES}}
 
     def _train_nam(self, cell: Cell, folder: Path) -> tuple[dict[str, Any], Path]:
         network = folder / "network.json"
-        write_json(network, nam_network(preset_spec(cell.preset, self._rate_hz)))
+        write_json(network, nam_network(preset_spec(cell.network, self._rate_hz)))
         cost = self._trained(self._options.nam_python, "nam_trainer.py", cell, folder, "--network", network,
                              "--boundary", self._boundary)
         run = folder / f"{cell.minutes:g}"
@@ -110,7 +110,7 @@ class Comparison:
 
     def _train_ours(self, cell: Cell, folder: Path) -> tuple[dict[str, Any], Path]:
         run = folder / f"{cell.minutes:g}"
-        return self._trained(sys.executable, "our_trainer.py", cell, run, "--preset", cell.preset), run
+        return self._trained(sys.executable, "our_trainer.py", cell, run, "--network", cell.network), run
 
     def _trained(self, python: str, script: str, cell: Cell, out: Path, *rest: object) -> dict[str, Any]:
         """What a training cost. A Ctrl-C reaches it by itself, and it is waited for: it has something to keep."""
@@ -123,7 +123,7 @@ class Comparison:
                 process.wait()
                 raise
         if process.returncode:
-            sys.exit(f"{script} failed ({process.returncode}) for {cell.preset}, {cell.minutes:g} minutes; "
+            sys.exit(f"{script} failed ({process.returncode}) for {cell.network}, {cell.minutes:g} minutes; "
                      "what went before is kept: call again")
         cost: dict[str, Any] = json.loads(said.splitlines()[-1])
         return cost
@@ -145,24 +145,29 @@ def print_rows(rows: list[dict[str, Any]], clock: str, cores: int) -> bool:
     print(f"test ESR after minutes {counted}")
     print(f"{'network':10} {'minutes':>7} {'NAM':>9} {'ours':>9} {'NAM ÷ ours':>10}")
     reached = True
-    for preset, minutes in dict.fromkeys((row["preset"], row["minutes"]) for row in rows):
-        esr = {row["trainer"]: row["esr"] for row in rows if (row["preset"], row["minutes"]) == (preset, minutes)}
+    for network, minutes in dict.fromkeys((row["network"], row["minutes"]) for row in rows):
+        esr = {row["trainer"]: row["esr"] for row in rows if (row["network"], row["minutes"]) == (network, minutes)}
         told = "".join(f" {esr[name]:9.5f}" if name in esr else f" {'':9}" for name in TRAINERS)
         both = f" {esr['nam'] / esr['ours']:10.1f}" if len(esr) == len(TRAINERS) else ""
-        print(f"{preset:10} {minutes:7g}{told}{both}")
+        print(f"{network:10} {minutes:7g}{told}{both}")
         reached = reached and (len(esr) < len(TRAINERS) or esr["ours"] <= esr["nam"])
     return reached
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """What this comparison is told."""
-    parser.add_argument("--out", type=Path, required=True, help="keeps what is finished; call again to go on")
-    parser.add_argument("--data", type=Path, default=DATA / "sd1", help="folder of dry_train.flac and so on")
+    add_training_options(parser)
     parser.add_argument("--nam-python", default=sys.executable, metavar="PATH",
                         help="the Python that has neural-amp-modeler  [this one: pip install 'neuralpedal[nam]']")
     parser.add_argument("--presets", nargs="+", choices=PRESETS, default=["nano", "feather"])
     parser.add_argument("--minutes", nargs="+", type=float, default=[3.0, 8.0, 15.0])
     parser.add_argument("--trainers", nargs="+", choices=TRAINERS, default=list(TRAINERS))
+
+
+def add_training_options(parser: argparse.ArgumentParser) -> None:
+    """What any comparison of trainings is told."""
+    parser.add_argument("--out", type=Path, required=True, help="keeps what is finished; call again to go on")
+    parser.add_argument("--data", type=Path, default=DATA / "sd1", help="folder of dry_train.flac and so on")
     parser.add_argument("--clock", choices=CLOCKS, default="wall",
                         help="cpu where others use the machine too: time of the cores, not on the wall  [wall]")
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1)

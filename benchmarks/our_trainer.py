@@ -1,6 +1,6 @@
-"""One of our trainings by a chosen clock: what `neuralpedal train --family wavenet` does, for benchmarks/training.py.
+"""One of our trainings by a chosen clock: what `neuralpedal train` does, for benchmarks/training.py.
 
-    python benchmarks/our_trainer.py DRY WET --out RUN --preset feather --minutes 3 --clock cpu --cores 2
+    python benchmarks/our_trainer.py DRY WET --out RUN --network feather --minutes 3 --clock cpu --cores 2
 
 Goes on where an interrupted run stopped. The last line of stdout is what the run cost, as JSON.
 """
@@ -19,8 +19,7 @@ def main() -> None:
     parser.add_argument("dry", type=Path)
     parser.add_argument("wet", type=Path)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--preset", required=True)
-    parser.add_argument("--recipe", help="a YAML file with other fields than the shipped ones")
+    parser.add_argument("--network", required=True, help="of network_names.py")
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--clock", choices=CLOCKS, required=True)
     parser.add_argument("--cores", type=int, required=True)
@@ -31,13 +30,13 @@ def main() -> None:
     from neuralpedal.cli.quiet import quiet_tensorflow
 
     quiet_tensorflow()
+    from network_names import recipe_fields
     from neuralpedal.cli.train_command import train_with_bar
     from neuralpedal.contract.run_folder import RunFolder
     from neuralpedal.train.recipe import read_recipe
     from neuralpedal.train.session import prepare_session
 
-    recipe = read_recipe(options.recipe, family="wavenet", preset=options.preset, minutes=options.minutes,
-                         seed=options.seed)
+    recipe = read_recipe(None, **recipe_fields(options.network), minutes=options.minutes, seed=options.seed)
     resume = RunFolder(options.out).checkpoint.exists()
     session = prepare_session(options.dry, options.wet, options.out, recipe, resume=resume, overwrite=not resume,
                               clock=make_clock(options.clock, options.cores))

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from nam_comparison import Cell, Comparison, nam_network, print_rows
+from network_choice import best_choices, instructions
 from neuralpedal.contract.wavenet_weights import random_wavenet
 from neuralpedal.train.exporting.nam_wavenet import flat_weights
 from neuralpedal.train.importing.json_node import JsonNode
@@ -78,11 +79,29 @@ def test_both_trainers_read_the_recording_to_the_last_bit(tmp_path: Path) -> Non
 def test_ours_must_be_no_worse_than_nams_wherever_both_were_trained(
     ours: float, reached: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rows = [{"trainer": "nam", "preset": "nano", "minutes": 3.0, "esr": 0.002},
-            {"trainer": "ours", "preset": "nano", "minutes": 3.0, "esr": ours},
-            {"trainer": "ours", "preset": "nano", "minutes": 8.0, "esr": 0.5}]
+    rows = [{"trainer": "nam", "network": "nano", "minutes": 3.0, "esr": 0.002},
+            {"trainer": "ours", "network": "nano", "minutes": 3.0, "esr": ours},
+            {"trainer": "ours", "network": "nano", "minutes": 8.0, "esr": 0.5}]
     assert print_rows(rows, "cpu", 2) is reached
     assert f"{0.002 / ours:.1f}" in capsys.readouterr().out
+
+
+def test_a_choice_is_what_nothing_else_beats_in_both_error_and_instructions() -> None:
+    esr = {"cheap": 0.3, "good": 0.1, "worse": 0.2, "unknown": 0.01, "same": 0.1}
+    cost = {"cheap": 1.0, "good": 2.0, "worse": 2.5, "unknown": float("inf"), "same": 2.0}
+    assert best_choices(esr, cost) == {"cheap", "good", "same"}
+
+
+def test_the_instructions_of_a_network_are_those_of_its_leanest_kernel_on_that_target() -> None:
+    counts = {"haswell w8, float weights": {"1x16": 3.0}, "haswell w8, int16 weights": {"1x16": 2.0},
+              "haswell gru w8, float weights": {"1x16": 1.0}, "haswell wavenet w8, float weights": {"nano": 7.0},
+              "cortex-a72 w8, float weights": {"1x16": 5.0}}
+    assert instructions("1x16", "haswell", counts) == 2.0
+    assert instructions("nano", "haswell", counts) == 7.0
+    assert instructions("1x16", "cortex-a72", counts) == 5.0
+    assert instructions("nano", "cortex-a72", counts) == float("inf")
+    # Emulated counts in docs/firmware.md, within what the estimate allows.
+    assert instructions("1x16", "cortex-m7", counts) == pytest.approx(3028, rel=0.05)
 
 
 def test_the_clock_of_the_cores_counts_work_and_not_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
