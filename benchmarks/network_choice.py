@@ -2,8 +2,8 @@
 
 Trains LSTMs and WaveNets for one budget and judges them on the test take. Costs are instructions per sample, those of
 the scheme that takes the fewest: of the native kernels from benchmarks/instructions.json (AVX2 counted for Haswell, a
-Pi 4's Cortex-A72), of a Cortex-M7 as `firmware --fits` estimates them (cost_model). A star stands where no network of
-the table is better and takes fewer instructions: of those the choice is.
+Pi 4's Cortex-A72), of a Cortex-M7 as `firmware verify --fits` estimates them (cost_model). A star stands where no
+network of the table is better and takes fewer instructions: of those the choice is.
 """
 
 import argparse

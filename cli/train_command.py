@@ -47,6 +47,10 @@ def command(dry: Path, wet: Path, out: Path, recipe: str, family: str | None, fr
     samples from zero state; the usual structures, layers×hidden/frame, are 1×16/32, 2×16/32, 1×16/64, 1×32/64 and
     2×32/64. wavenet is the network of Neural Amp Modeler, in its sizes.
 
+    Which: wavenet nano reaches the least error for what it costs on a PC and on a Pi (about that of an lstm of 16
+    units), feather where that is not enough. lstm where memory or cycles are short (microcontrollers), or where the
+    pedal remembers longer than 85 ms. Figures: docs/training.md; `python benchmarks/training.py choice` prints them.
+
     \b
     Examples:
       neuralpedal train dry.wav wet.wav --out sd1
