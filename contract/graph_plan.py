@@ -4,14 +4,25 @@ For families that no fused operator plays: see :mod:`neuralpedal.contract.loop_p
 :mod:`neuralpedal.contract.wavenet_plan`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neuralpedal.contract.dense import DenseLayer
+
 FREE = -1
 """In a shape: the samples of a block."""
+
+BEND_OPERATORS = {"tanh": "TANH", "sigmoid": "LOGISTIC", "relu": "RELU", "elu": "ELU"}
+"""Of the activations of dense layers (contract/dense.py)."""
+
+
+def dense_name(place: str, index: int, array: str) -> str:
+    """Of the tensor that holds ``kernel`` or ``bias`` of a dense layer in ``front`` or ``head``."""
+    return f"{place}{index}/{array}"
 
 
 @dataclass(frozen=True)
@@ -85,6 +96,15 @@ class GraphPlan:
         shape = (*self.shapes[signal][:-1], outputs)
         return self.step("FULLY_CONNECTED", (signal, kernel, bias), self.tensor(name, shape),
                          fused_activation_function=0, weights_format=0, keep_num_dims=1, asymmetric_quantize_inputs=0)
+
+    def bends(self, place: str, layers: Sequence[DenseLayer], signal: str) -> str:
+        """The dense layers of a place, one after the other."""
+        for index, layer in enumerate(layers):
+            kernel = self.weight(dense_name(place, index, "kernel"), (layer.units, self.shapes[signal][-1]))
+            bias = self.weight(dense_name(place, index, "bias"), (layer.units,))
+            total = self.dense(dense_name(place, index, "sum"), signal, kernel, bias, layer.units)
+            signal = self.elementwise(BEND_OPERATORS[layer.activation], dense_name(place, index, "bent"), total)
+        return signal
 
     def elementwise(self, operator: str, name: str, *inputs: str) -> str:
         """ADD, SUB, MUL or a function of tensors as long as the first."""

@@ -1,7 +1,8 @@
 """The graphs of a file whose layers no fused operator plays (GRU, RNN): what ``convert`` writes and readers demand.
 
 TFLite has a fused LSTM and nothing alike for other cells. So the main graph is a WHILE operator that takes one sample
-per turn: its condition compares a counter with the length of the block, its body is the layers and the head. Blocks of
+per turn: its condition compares a counter with the length of the block, its body is the layers and the head (dense
+layers in front play the whole block before). Blocks of
 any length play, state is kept in the interpreter's variables, ``reset_all_variables`` clears it, all as with an LSTM.
 
 An operator behind a WHILE may not write a variable (LiteRT 2.3: it has no memory yet), but a fused RNN changes its own.
@@ -31,21 +32,26 @@ _BLOCK = (1, FREE, 1)
 
 
 def _operands(plan: GraphPlan, spec: NetworkSpec, suffix: str = "") -> tuple[str, ...]:
-    """What goes round: the counter, the dry block, the wet block so far, the states."""
+    """What goes round: the counter, the block that the layers hear, the wet block so far, the states."""
     states = [plan.tensor(f"state{layer}{suffix}", (1, 1, spec.hidden_size)) for layer in range(spec.num_layers)]
-    return (plan.tensor(f"sample{suffix}", (1,), np.int32), plan.tensor(f"dry{suffix}", _BLOCK),
+    return (plan.tensor(f"sample{suffix}", (1,), np.int32), plan.tensor(f"dry{suffix}", (*_BLOCK[:-1], _width(spec))),
             plan.tensor(f"wet{suffix}", _BLOCK), *states)
+
+
+def _width(spec: NetworkSpec) -> int:
+    return spec.layer_input_sizes[0]
 
 
 def _main(spec: NetworkSpec) -> GraphPlan:
     plan, h, layers = GraphPlan(), spec.hidden_size, range(spec.num_layers)
     dry = plan.tensor("dry", _BLOCK)
+    heard = plan.bends("front", spec.front, dry)
     kept = [plan.variable(f"kept{layer}", (h, 1)) for layer in layers]
     before = [plan.step("RESHAPE", (kept[layer], plan.constant(f"row{layer}", (1, 1, h))),
                         plan.tensor(f"before{layer}", (1, 1, h))) for layer in layers]
     after = _operands(plan, spec, "_after")
     # The wet block may begin as anything: every sample of it is written.
-    plan.step("WHILE", (plan.constant("first", [0]), dry, dry, *before), *after,
+    plan.step("WHILE", (plan.constant("first", [0]), heard, dry, *before), *after,
               cond_subgraph_index=1, body_subgraph_index=2)
     for layer, state in zip(layers, after[3:], strict=True):
         column = plan.step("RESHAPE", (state, plan.constant(f"column{layer}", (h, 1, 1))),
@@ -77,12 +83,13 @@ def _body(spec: NetworkSpec) -> GraphPlan:
     plan = GraphPlan()
     plan.inputs = _operands(plan, spec)
     sample, dry, wet, *states = plan.inputs
-    signal = plan.step("GATHER", (dry, sample), plan.tensor("x", (1, 1, 1)), axis=1, batch_dims=0)
+    signal = plan.step("GATHER", (dry, sample), plan.tensor("x", (1, 1, _width(spec))), axis=1, batch_dims=0)
     after = []
     for layer, state in enumerate(states):
         signal = _CELLS[spec.kind.cell](plan, spec, layer, signal, state)
         after.append(signal)
-    kernel, bias = plan.weight(HEAD_KERNEL, (1, spec.hidden_size)), plan.weight(HEAD_BIAS, (1,))
+    signal = plan.bends("head", spec.head, signal)
+    kernel, bias = plan.weight(HEAD_KERNEL, (1, spec.sum_inputs)), plan.weight(HEAD_BIAS, (1,))
     head = plan.dense("head", signal, kernel, bias, 1)
     zero = plan.constant("zero", [0])
     place = plan.step("CONCATENATION", (zero, sample, zero), plan.tensor("place", (3,), np.int32), axis=0,

@@ -14,15 +14,15 @@ from neuralpedal.contract.audio_code import CoarseFine
 from neuralpedal.contract.errors import ModelFileError, PedalError
 from neuralpedal.contract.initial_state import Lists, checked_initial_state
 from neuralpedal.contract.integer_format import IntegerFormat
-from neuralpedal.contract.spec import NetworkSpec, explain_validation
+from neuralpedal.contract.spec import DENSE_FIELDS, NetworkSpec, explain_validation
 from neuralpedal.contract.wavenet import FAMILY as WAVENET
 from neuralpedal.contract.wavenet import ConvArray, WaveNetSpec
 
-FORMAT_VERSION = 4
-"""The newest that is read. Files carry the lowest that covers what they hold: 4 with a WaveNet, 3 with
-``initial_state``, 2 with ``audio_code``, else 1."""
+FORMAT_VERSION = 5
+"""The newest that is read. Files carry the lowest that covers what they hold: 5 with dense layers that bend, 4 with a
+WaveNet, 3 with ``initial_state``, 2 with ``audio_code``, else 1."""
 
-_PLAIN, _WITH_AUDIO_CODE, _WITH_INITIAL_STATE, _WITH_WAVENET = 1, 2, 3, 4
+_PLAIN, _WITH_AUDIO_CODE, _WITH_INITIAL_STATE, _WITH_WAVENET, _WITH_DENSE = 1, 2, 3, 4, 5
 METADATA_NAME = "neuralpedal_manifest"
 """Name of the metadata entry whose buffer holds the JSON (UTF-8)."""
 
@@ -43,8 +43,9 @@ LARGEST_GAIN_DB = 60.0
 LEVELS = ("input_level_dbu", "output_level_dbu", "loudness_db")
 """Fields that are left out where nobody said them."""
 
-_DECISIVE = NetworkSpec.model_fields.keys() - {"frame_samples"}
-"""Fields that every recurrent network must state. A family with a frame refuses to be without one by itself."""
+_DECISIVE = NetworkSpec.model_fields.keys() - {"frame_samples", *DENSE_FIELDS}
+"""Fields that every recurrent network must state. A family with a frame refuses to be without one by itself, and a
+graph with dense layers that bend is refused where none is said."""
 
 
 class Manifest(BaseModel):
@@ -118,6 +119,8 @@ def encode_manifest(manifest: Manifest) -> bytes:
 def _needed_version(manifest: Manifest) -> int:
     if isinstance(manifest.network, WaveNetSpec):
         return _WITH_WAVENET
+    if manifest.network.bends:
+        return _WITH_DENSE
     return _WITH_INITIAL_STATE if manifest.initial_state else _WITH_AUDIO_CODE if manifest.audio_code else _PLAIN
 
 
@@ -178,6 +181,9 @@ def _refuse_contradictions(manifest: Manifest, source: str) -> None:
     if manifest.audio_code and (manifest.scheme != "w8a8" or network.kind.has_frame):
         raise ModelFileError(f"{source}: an audio_code in a {network.label} as {manifest.scheme}; only w8a8 files of "
                              "networks that stream have one; convert the model again")
+    if network.bends and manifest.scheme not in FLOAT_SCHEMES:
+        raise ModelFileError(f"{source}: a {network.label} as {manifest.scheme}; dense layers that bend are float32 or "
+                             "w8; convert the model again, or upgrade neuralpedal")
     try:
         checked_initial_state(network, manifest.initial_state)
     except PedalError as error:

@@ -10,6 +10,7 @@ import numpy as np
 
 from neuralpedal.contract.any_network import AnyWeights
 from neuralpedal.contract.constants import Constants
+from neuralpedal.contract.dense import DenseWeights
 from neuralpedal.contract.errors import ModelFileError
 from neuralpedal.contract.initial_state import checked_initial_state
 from neuralpedal.contract.loop_file import check_loop, read_loop_weights
@@ -45,9 +46,13 @@ def _read_fused(file: TfliteFile) -> NetworkWeights:
     layers = [[constants.array(operator.inputs[place]) for place in (*KERNELS, *RECURRENTS, *BIASES)]
               for operator in chain.layers]
     head_kernel, head_bias = (constants.array(index) for index in chain.head.inputs[1:])
+    front, bent = ([[constants.array(index) for index in operator.inputs[1:]] for operator in operators]
+                   for operators in (chain.front, chain.bent))
     try:
         return NetworkWeights(spec, tuple(map(_layer, layers)), head_kernel.T, head_bias,
-                              checked_initial_state(spec, file.manifest().initial_state))
+                              checked_initial_state(spec, file.manifest().initial_state),
+                              *(tuple(DenseWeights(kernel.T, bias) for kernel, bias in dense)
+                                for dense in (front, bent)))
     # Shapes that cannot be stacked, shapes of another network, weights that are no numbers.
     except ValueError as error:
         raise ModelFileError(f"{file.path}: its tensors contradict its manifest ({error}); convert it again") from error
@@ -73,9 +78,9 @@ def read_recurrent_weights(file: TfliteFile) -> NetworkWeights:
 
 
 _READERS: dict[str, Callable[[TfliteFile], AnyWeights]] = {
-    "fused": _read_fused, "loop": read_loop_weights, "convolutions": read_wavenet_weights,
+    "fused": _read_fused, "fused_dense": _read_fused, "loop": read_loop_weights, "convolutions": read_wavenet_weights,
 }
 _CHECKS: dict[str, Callable[[TfliteFile], object]] = {
-    "fused": signal_chain, "loop": check_loop, "convolutions": check_wavenet,
+    "fused": signal_chain, "fused_dense": signal_chain, "loop": check_loop, "convolutions": check_wavenet,
 }
 """By the graph of the family."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from neuralpedal.contract.dense import DensePlayer
 from neuralpedal.contract.errors import SpecError
 from neuralpedal.contract.reference_cells import Float, State, make_cell
 from neuralpedal.contract.reference_wavenet import ReferenceWaveNet
@@ -113,11 +114,13 @@ def open_reference(
 
 
 class _Stack:
-    """Recurrent layers and head, without skip."""
+    """All layers, without skip."""
 
     def __init__(self, weights: NetworkWeights) -> None:
         self._weights = weights
         self._cells = [make_cell(weights.spec.kind, layer) for layer in weights.layers]
+        self._front = DensePlayer(weights.spec.front, weights.front)
+        self._bent = DensePlayer(weights.spec.head, weights.head)
         self._head = weights.head_kernel.astype(np.float64)[:, 0]
         self._head_bias = float(weights.head_bias[0])
 
@@ -125,7 +128,7 @@ class _Stack:
         return [tuple(array.astype(np.float64) for array in layer) for layer in self._weights.first_states(lanes)]
 
     def step(self, x: Float, states: list[State]) -> list[State]:
-        signal, after = x[:, np.newaxis], []
+        signal, after = self._front.play(x[:, np.newaxis]), []
         for cell, state in zip(self._cells, states, strict=True):
             after.append(cell.step(signal, state))
             signal = after[-1][0]
@@ -133,5 +136,5 @@ class _Stack:
 
     def head(self, states: list[State]) -> Float:
         # A sum of products instead of a matrix product: the result must not depend on how BLAS blocks it.
-        result: Float = np.sum(states[-1][0] * self._head, axis=1) + self._head_bias
+        result: Float = np.sum(self._bent.play(states[-1][0]) * self._head, axis=1) + self._head_bias
         return result

@@ -12,6 +12,7 @@ import numpy as np
 
 from neuralpedal.contract.audio_code import CHANNELS
 from neuralpedal.contract.errors import ModelFileError
+from neuralpedal.contract.graph_plan import BEND_OPERATORS
 from neuralpedal.contract.integer_kernels import TFLM16X8
 from neuralpedal.contract.manifest import Manifest
 from neuralpedal.contract.tflite_file import OperatorView, TfliteFile
@@ -34,6 +35,7 @@ _OPTIONS: dict[str, dict[str, float]] = {
             "asymmetric_quantize_inputs": 0},
     _ADD: {"fused_activation_function": _NO_ACTIVATION},
     _LAST_STEP: {"axis": 0, "batch_dims": 0},
+    **{operator: {} for operator in BEND_OPERATORS.values()},
 }
 """What every file has; time_major goes by the family."""
 
@@ -47,12 +49,15 @@ class SignalChain:
         head: the dense layer on the last one's hidden state (of a frame network: on its last step).
         fine_head: the same sum in finer steps, in files with an ``audio_code``; then the player adds the dry signal.
         skip: adds the dry signal (of a frame network: the last sample of each window); None without a skip.
+        front, bent: the sums of the dense layers before the recurrent ones, and of those between them and the head.
     """
 
     layers: tuple[OperatorView, ...]
     head: OperatorView
     skip: OperatorView | None
     fine_head: OperatorView | None = None
+    front: tuple[OperatorView, ...] = ()
+    bent: tuple[OperatorView, ...] = ()
 
     @property
     def states(self) -> tuple[int, ...]:
@@ -76,6 +81,7 @@ def signal_chain(file: TfliteFile) -> SignalChain:
     _check_options(file, operators, manifest)
     walk = _Walk(file, operators)
     dry = signal = file.inputs[0]
+    front, signal = walk.dense(signal, len(spec.front))
     layers = []
     for _ in range(spec.num_layers):
         layers.append(walk.step([signal], LSTM_INPUTS - 1))
@@ -83,6 +89,7 @@ def signal_chain(file: TfliteFile) -> SignalChain:
         signal = layers[-1].outputs[0]
     if spec.frame_samples:
         signal = walk.last_step(signal, spec.frame_samples)
+    bent, signal = walk.dense(signal, len(spec.head))
     head = walk.step([signal], others=2)
     if manifest.audio_code:
         return SignalChain(tuple(layers), head, None, _fine_head(file, walk, signal, head))
@@ -92,7 +99,7 @@ def signal_chain(file: TfliteFile) -> SignalChain:
         skip = walk.step([head.outputs[0], dry])
     if (skip or head).outputs[0] != file.outputs[0]:
         raise foreign(file, "an output that is not the last operator's")
-    return SignalChain(tuple(layers), head, skip)
+    return SignalChain(tuple(layers), head, skip, front=front, bent=bent)
 
 
 def foreign(file: TfliteFile, found: str) -> ModelFileError:
@@ -113,7 +120,9 @@ def _check_names(file: TfliteFile, operators: Sequence[OperatorView], manifest: 
     spec, coarse_fine = manifest.recurrent, manifest.audio_code is not None
     last_step = [_LAST_STEP] * spec.kind.has_frame
     answer = [_HEAD, _HEAD] if coarse_fine else [_HEAD, *[*last_step, _ADD] * spec.skip]
-    wanted = [_LSTM] * spec.num_layers + last_step + answer
+    front, bent = ([operator for layer in layers for operator in (_HEAD, BEND_OPERATORS[layer.activation])]
+                   for layers in (spec.front, spec.head))
+    wanted = front + [_LSTM] * spec.num_layers + last_step + bent + answer
     found = [operator.name for operator in operators]
     if found != wanted:
         raise foreign(file, f"operators {', '.join(found) or '(none)'}; wanted {', '.join(wanted)} for {spec.label}")
@@ -156,6 +165,14 @@ class _Walk:
         if sorted(read) != sorted(signals) or (len(operator.inputs), len(operator.outputs)) != (len(read) + others, 1):
             raise foreign(self._file, f"operator {index} ({operator.name}) is connected otherwise than in our files")
         return operator
+
+    def dense(self, signal: int, count: int) -> tuple[tuple[OperatorView, ...], int]:
+        """The sums of the next ``count`` dense layers, and the tensor that the last one's activation gives."""
+        sums = []
+        for _ in range(count):
+            sums.append(self.step([signal], others=2))
+            signal = self.step([sums[-1].outputs[0]]).outputs[0]
+        return tuple(sums), signal
 
     def last_step(self, signal: int, frame_samples: int) -> int:
         """The tensor with the last of ``frame_samples`` steps of ``signal``, which the next operator must take."""

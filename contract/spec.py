@@ -4,11 +4,22 @@ A stage asks the spec for sizes and shapes and never "is it an LSTM?": a new fam
 builder in train/, an emitter in convert/, a reference in contract/ and a kernel in firmware_bridge/.
 """
 
+import itertools
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
+from neuralpedal.contract.dense import MOST_LAYERS, DenseLayer
 from neuralpedal.contract.errors import SpecError
 
 
@@ -62,6 +73,8 @@ class NetworkSpec(BaseModel):
         skip: the input is added to the output, so that the network learns only what the pedal changes.
         sample_rate_hz: the rate it was trained at; it is wrong at any other.
         frame_samples: samples that one output sample is made from, for families with a frame; None for all others.
+        front: dense layers that bend, from the input to the first recurrent layer. head: from the last one to the
+            output's sum. Both empty in networks of our own, and for families with a frame.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -72,6 +85,8 @@ class NetworkSpec(BaseModel):
     skip: bool = True
     sample_rate_hz: int = Field(48000, ge=8000, le=384000)
     frame_samples: int | None = Field(None, ge=2, le=4096)
+    front: tuple[DenseLayer, ...] = Field(default=(), max_length=MOST_LAYERS)
+    head: tuple[DenseLayer, ...] = Field(default=(), max_length=MOST_LAYERS)
 
     @field_validator("family")
     @classmethod
@@ -87,7 +102,15 @@ class NetworkSpec(BaseModel):
         if not FAMILIES[self.family].has_frame and self.frame_samples is not None:
             raise ValueError(f"{self.family} carries its state on and has no frame_samples "
                              f"(found {self.frame_samples})")
+        if FAMILIES[self.family].has_frame and self.bends:
+            raise ValueError(f"{self.family} has no dense layers that bend; only networks that stream have")
         return self
+
+    @model_serializer(mode="wrap")
+    def _said(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without what is empty: networks without these layers are written, and their digests are, as ever."""
+        fields: dict[str, Any] = serialize(self)
+        return {name: value for name, value in fields.items() if value or name not in DENSE_FIELDS}
 
     @property
     def kind(self) -> Family:
@@ -96,25 +119,58 @@ class NetworkSpec(BaseModel):
 
     @property
     def graph(self) -> str:
-        """Which graph of a TFLite file plays it, see :class:`Family`."""
-        return self.kind.graph
+        """Which graph of a TFLite file plays it, see :class:`Family`.
+
+        ``fused_dense`` with dense layers around the fused operators, for which interpreters need other kernels.
+        """
+        return "fused_dense" if self.kind.graph == "fused" and self.bends else self.kind.graph
+
+    @property
+    def bends(self) -> bool:
+        """Whether it has dense layers besides the output's sum."""
+        return bool(self.front or self.head)
 
     @property
     def layer_input_sizes(self) -> tuple[int, ...]:
-        """Width of what each recurrent layer reads: 1, then H."""
-        return (1, *[self.hidden_size] * (self.num_layers - 1))
+        """Width of what each recurrent layer reads: 1, or what the front gives, then H."""
+        return (_widths(1, self.front)[-1], *[self.hidden_size] * (self.num_layers - 1))
+
+    @property
+    def dense_shapes(self) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]:
+        """(inputs, units) of each dense layer in front, and of each behind but for the output's sum."""
+        return _shapes(1, self.front), _shapes(self.hidden_size, self.head)
+
+    @property
+    def sum_inputs(self) -> int:
+        """Width of what the output is the sum of: H, or what the head gives."""
+        return _widths(self.hidden_size, self.head)[-1]
 
     @property
     def num_parameters(self) -> int:
         """Trainable weights, head included."""
         h, kind = self.hidden_size, self.kind
-        return sum(len(kind.gates) * h * (size + h + kind.bias_rows) for size in self.layer_input_sizes) + h + 1
+        dense = sum((inputs + 1) * units for shapes in self.dense_shapes for inputs, units in shapes)
+        return (sum(len(kind.gates) * h * (size + h + kind.bias_rows) for size in self.layer_input_sizes) + dense
+                + self.sum_inputs + 1)
 
     @property
     def label(self) -> str:
-        """Short name for tables: ``lstm 1×16``, ``frame_lstm 1×16/64``."""
+        """Short name for tables: ``lstm 1×16``, ``frame_lstm 1×16/64``, ``tanh 8 → gru 1×8 → sigmoid 8``."""
         frame = f"/{self.frame_samples}" if self.frame_samples else ""
-        return f"{self.family} {self.num_layers}×{self.hidden_size}{frame}"
+        recurrent = f"{self.family} {self.num_layers}×{self.hidden_size}{frame}"
+        return " → ".join([*(layer.label for layer in self.front), recurrent, *(layer.label for layer in self.head)])
+
+
+DENSE_FIELDS = ("front", "head")
+"""Fields that are left out where they are empty."""
+
+
+def _widths(inputs: int, layers: tuple[DenseLayer, ...]) -> list[int]:
+    return [inputs, *(layer.units for layer in layers)]
+
+
+def _shapes(inputs: int, layers: tuple[DenseLayer, ...]) -> tuple[tuple[int, int], ...]:
+    return tuple(itertools.pairwise(_widths(inputs, layers)))
 
 
 def make_spec(**fields: Any) -> NetworkSpec:

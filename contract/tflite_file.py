@@ -29,9 +29,9 @@ _NO_TENSOR = -1
 OPERATOR_NAMES = {0: "ADD", 2: "CONCATENATION", 3: "CONV_2D", 6: "DEQUANTIZE", 9: "FULLY_CONNECTED", 14: "LOGISTIC",
                   18: "MUL", 19: "RELU", 22: "RESHAPE", 28: "TANH", 35: "UNIDIRECTIONAL_SEQUENCE_RNN", 36: "GATHER",
                   41: "SUB", 44: "UNIDIRECTIONAL_SEQUENCE_LSTM", 45: "STRIDED_SLICE", 49: "SPLIT", 58: "LESS",
-                  77: "SHAPE", 98: "LEAKY_RELU", 102: "SPLIT_V", 114: "QUANTIZE", 119: "WHILE", 129: "CALL_ONCE",
-                  130: "BROADCAST_TO", 142: "VAR_HANDLE", 143: "READ_VARIABLE", 144: "ASSIGN_VARIABLE",
-                  151: "DYNAMIC_UPDATE_SLICE"}
+                  77: "SHAPE", 98: "LEAKY_RELU", 102: "SPLIT_V", 111: "ELU", 114: "QUANTIZE", 119: "WHILE",
+                  129: "CALL_ONCE", 130: "BROADCAST_TO", 142: "VAR_HANDLE", 143: "READ_VARIABLE",
+                  144: "ASSIGN_VARIABLE", 151: "DYNAMIC_UPDATE_SLICE"}
 """Builtin operators that this package writes; others are named by their number."""
 
 _BOOL, _BYTE, _INT, _FLOAT = types.BoolFlags, types.Int8Flags, types.Int32Flags, types.Float32Flags

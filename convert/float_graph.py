@@ -8,7 +8,7 @@ open it anew instead. LiteRT keeps them.)
 Cell and projection clips are written as 0 (none): a clip of 10, the converter's habit, distorts fuzz pedals.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from neuralpedal.contract.any_network import AnyWeights
+from neuralpedal.contract.dense import DenseLayer, DenseWeights
+from neuralpedal.contract.graph_plan import BEND_OPERATORS, dense_name
 from neuralpedal.contract.manifest import Manifest
 from neuralpedal.contract.weights import GATES, NetworkWeights, RecurrentWeights
 from neuralpedal.convert.float_matrices import AddMatrix, add_float_matrix, add_int8_matrix
@@ -43,10 +45,11 @@ def _build_fused(weights: NetworkWeights, manifest: Manifest, add_matrix: AddMat
     spec, layout = weights.spec, layout_of(weights.spec)
     writer = TfliteWriter(f"neuralpedal {spec.label} {manifest.scheme}")
     dry = layout.add_signal(writer, "dry", 1, np.float32)
-    signal = dry
+    signal = _add_dense_layers(writer, "front", spec.front, weights.front, dry, add_matrix)
     for index, layer in enumerate(weights.layers):
         signal = _add_layer(writer, layout, f"lstm_{index}", layer, signal, add_matrix)
     last = layout.add_last_step(writer, signal, "last_hidden", spec.hidden_size, np.float32)
+    last = _add_dense_layers(writer, "head", spec.head, weights.head, last, add_matrix)
     signal = _add_head(writer, weights, last, add_matrix)
     if spec.skip:
         signal = _add_skip(writer, layout.add_last_step(writer, dry, "last_dry", 1, np.float32), signal)
@@ -82,6 +85,22 @@ def lstm_inputs(signal: int, kernels: list[int], recurrents: list[int], biases: 
     return [signal, *kernels, *recurrents, *peepholes, *biases, *projection, *states, *layer_norm]
 
 
+def _add_dense_layers(writer: TfliteWriter, place: str, said: Sequence[DenseLayer], layers: Sequence[DenseWeights],
+                      signal: int, add_matrix: AddMatrix) -> int:
+    """Dense layers that bend, each on every sample; returns [1, T, units] of the last, or ``signal``."""
+    for index, (layer, arrays) in enumerate(zip(said, layers, strict=True)):
+        kernel = add_matrix(writer, dense_name(place, index, "kernel"), np.ascontiguousarray(arrays.kernel.T))
+        bias = writer.constant(dense_name(place, index, "bias"), arrays.bias.astype(np.float32))
+        total, bent = (add_answer(writer, dense_name(place, index, name), layer.units, np.float32)
+                       for name in ("sum", "bent"))
+        writer.operator(schema.BuiltinOperator.FULLY_CONNECTED, _KEEP_NUM_DIMS, [signal, kernel, bias], [total],
+                        head_options())
+        operator = getattr(schema.BuiltinOperator, BEND_OPERATORS[layer.activation])
+        writer.operator(operator, 1, [total], [bent])
+        signal = bent
+    return signal
+
+
 def _add_head(writer: TfliteWriter, weights: NetworkWeights, hidden: int, add_matrix: AddMatrix) -> int:
     """The dense head on every sample; returns [1, T, 1]."""
     kernel = add_matrix(writer, "head/kernel", np.ascontiguousarray(weights.head_kernel.T))
@@ -93,7 +112,7 @@ def _add_head(writer: TfliteWriter, weights: NetworkWeights, hidden: int, add_ma
 
 
 def head_options() -> tuple[int, schema.FullyConnectedOptionsT]:
-    """Options of the head: linear, [1, T, H] to [1, T, 1] without flattening."""
+    """Options of a dense layer: linear, such as [1, T, H] to [1, T, 1] without flattening."""
     return schema.BuiltinOptions.FullyConnectedOptions, schema.FullyConnectedOptionsT(keepNumDims=True)
 
 
@@ -107,9 +126,10 @@ def _add_skip(writer: TfliteWriter, dry: int, signal: int) -> int:
 
 _Builder = Callable[[Any, Manifest], bytes]
 
-_FLOAT32: dict[str, _Builder] = {"fused": partial(_build_fused, add_matrix=add_float_matrix),
+_FUSED_FLOAT32, _FUSED_W8 = (partial(_build_fused, add_matrix=add) for add in (add_float_matrix, add_int8_matrix))
+_FLOAT32: dict[str, _Builder] = {"fused": _FUSED_FLOAT32, "fused_dense": _FUSED_FLOAT32,
                                  "loop": partial(build_loop, add_matrix=add_float_matrix),
                                  "convolutions": build_wavenet_float32}
-_W8: dict[str, _Builder] = {"fused": partial(_build_fused, add_matrix=add_int8_matrix),
+_W8: dict[str, _Builder] = {"fused": _FUSED_W8, "fused_dense": _FUSED_W8,
                             "loop": partial(build_loop, add_matrix=add_int8_matrix), "convolutions": build_wavenet_w8}
 """By the graph of the family."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from neuralpedal.contract.errors import SpecError
+from neuralpedal.contract.graph_plan import dense_name
 from neuralpedal.contract.loop_plan import HEAD_BIAS, HEAD_KERNEL, loop_plans, weight_name
 from neuralpedal.contract.manifest import METADATA_NAME, Manifest, encode_manifest
 from neuralpedal.contract.weights import Array, NetworkWeights
@@ -35,6 +36,10 @@ def build_loop(weights: NetworkWeights, manifest: Manifest, add_matrix: AddMatri
 
 def _arrays(weights: NetworkWeights) -> Iterator[tuple[str, Array]]:
     """By the plan's names, as TFLite wants them: matrices (outputs, inputs)."""
+    for place, dense_layers in (("front", weights.front), ("head", weights.head)):
+        for index, dense in enumerate(dense_layers):
+            yield dense_name(place, index, "kernel"), dense.kernel.T
+            yield dense_name(place, index, "bias"), dense.bias
     for index, layer in enumerate(weights.layers):
         yield weight_name(index, "kernel"), layer.kernel.T
         yield weight_name(index, "recurrent_kernel"), layer.recurrent_kernel.T

@@ -96,7 +96,7 @@ def scale_blocks(weights: AnyWeights, scales: str) -> list[Places]:
     start, gates, biases = 0, 1, set()
     if isinstance(weights, NetworkWeights):
         gates = len(weights.spec.kind.gates)
-        biases = {id(bias) for bias in (*(layer.bias for layer in weights.layers), weights.head_bias)}
+        biases = {id(bias) for bias in weights.biases}
     for array in weights.arrays():
         # A convolution's taps lie over one another as its inputs do.
         places = np.arange(start, start + array.size).reshape(-1, array.shape[-1])

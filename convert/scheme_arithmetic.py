@@ -92,7 +92,9 @@ def channel_weights(weights: NetworkWeights) -> NetworkWeights:
     """What a ``w8`` file holds of ``weights``."""
     layers = tuple(RecurrentWeights(_per_channel(layer.kernel), _per_channel(layer.recurrent_kernel), layer.bias)
                    for layer in weights.layers)
-    return replace(weights, layers=layers, head_kernel=_per_channel(weights.head_kernel))
+    front, head = (tuple(replace(dense, kernel=_per_channel(dense.kernel)) for dense in layers)
+                   for layers in (weights.front, weights.head))
+    return replace(weights, layers=layers, head_kernel=_per_channel(weights.head_kernel), front=front, head=head)
 
 
 def w8a16_weights(weights: NetworkWeights) -> NetworkWeights:

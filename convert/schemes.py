@@ -77,7 +77,9 @@ _OF_FAMILY: dict[str, tuple[str, ...]] = {"frame_lstm": (*FLOAT_SCHEMES, "w8a8")
 
 def schemes_for(spec: NetworkSpec | WaveNetSpec) -> tuple[str, ...]:
     """Every scheme that a network can be written in."""
-    return _OF_FAMILY.get(spec.family, SCHEMES)
+    of_family = _OF_FAMILY.get(spec.family, SCHEMES)
+    # No integer arithmetic of ours has dense layers that bend.
+    return FLOAT_SCHEMES if isinstance(spec, NetworkSpec) and spec.bends else of_family
 
 
 def check_schemes(schemes: tuple[str, ...], spec: NetworkSpec | WaveNetSpec) -> None:

@@ -8,15 +8,17 @@ What a weight did before its stretch began is left out of v.
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neuralpedal.contract.any_network import AnyWeights
+from neuralpedal.contract.dense import SLOPES, DenseLayer, DensePlayer, DenseWeights
 from neuralpedal.contract.wavenet_weights import WaveNetWeights
-from neuralpedal.contract.weights import Array, NetworkWeights, RecurrentWeights
+from neuralpedal.contract.weights import Array, NetworkWeights, network_of
 from neuralpedal.convert import wavenet_sensitivity
 from neuralpedal.convert.calibration_windows import windows_of
 from neuralpedal.convert.differentiable_cells import CELLS, Tape
@@ -84,8 +86,7 @@ def checked(weights: NetworkWeights) -> int:
 
 def rebuilt(weights: NetworkWeights, arrays: list[Array]) -> NetworkWeights:
     """A network like ``weights`` of other numbers."""
-    layers = tuple(RecurrentWeights(*arrays[3 * k : 3 * k + 3]) for k in range(len(weights.layers)))
-    return NetworkWeights(weights.spec, layers, arrays[-2], arrays[-1], weights.initial_state)
+    return network_of(weights.spec, arrays, weights.initial_state)
 
 
 def excerpts(weights: NetworkWeights, audio: Array, vectors: int, seed: int) -> Iterator[Excerpt]:
@@ -118,39 +119,67 @@ def first_states(weights: NetworkWeights, lanes: int) -> States:
     return list(weights.first_states(lanes))
 
 
-def play(weights: NetworkWeights, dry: Array, states: States, taped: bool = False) -> tuple[Array, States, list[Tape]]:
+@dataclass(frozen=True)
+class Tapes:
+    """What the backward pass needs: of each recurrent layer, and what the dense layers before and behind them heard,
+    what the last one gave last, each (T, lanes, ·)."""
+
+    layers: list[Tape]
+    front: list[Array]
+    behind: list[Array]
+
+
+def play(weights: NetworkWeights, dry: Array, states: States, taped: bool = False) -> tuple[Array, States, Tapes]:
     """The head's output (lanes, T) without skip, the states afterwards, and what :func:`gradients` needs if ``taped``.
 
     Float32: this is for errors of 1e-3 and more, not for proofs.
     """
     cell = CELLS[weights.spec.kind.cell]
-    signal, after, tapes = np.ascontiguousarray(dry.T)[:, :, np.newaxis], [], []
+    front, behind = (DensePlayer(said, layers, np.float32) for said, layers in
+                     ((weights.spec.front, weights.front), (weights.spec.head, weights.head)))
+    heard = list(front.signals(np.ascontiguousarray(dry.T)[:, :, np.newaxis]))
+    signal, after, tapes = heard[-1], [], []
     for layer, state in zip(weights.layers, states, strict=True):
         hidden, last, tape = cell.play(layer, signal, state, taped)
         after.append(last)
         tapes.extend([tape] if tape else [])
         signal = hidden
-    return (signal @ weights.head_kernel[:, 0] + weights.head_bias[0]).T, after, tapes
+    bent = list(behind.signals(signal))
+    return (bent[-1] @ weights.head_kernel[:, 0] + weights.head_bias[0]).T, after, Tapes(tapes, heard, bent)
 
 
-def gradients(weights: NetworkWeights, tapes: list[Tape], pull: Array) -> Array:
+def gradients(weights: NetworkWeights, tapes: Tapes, pull: Array) -> Array:
     """∂/∂weights of Σ_t pull[:, t]·output[:, t], one row per lane: (lanes, P) in the order of :func:`flatten`."""
     pulled = np.ascontiguousarray(pull.T)[:, :, np.newaxis]
-    head = np.einsum("tnh,tn->nh", tapes[-1].hidden[1:], pulled[:, :, 0])
+    head = np.einsum("tnh,tn->nh", tapes.behind[-1], pulled[:, :, 0])
     parts = [head, pulled[:, :, 0].sum(axis=0)[:, np.newaxis]]
-    toward = pulled * weights.head_kernel[:, 0]
+    toward, further = _pull_dense(weights.spec.head, weights.head, tapes.behind, pulled * weights.head_kernel[:, 0])
+    parts = [*further, *parts]
     # In a chaotic network a gradient may overflow; who calls us leaves such lanes out.
     with np.errstate(over="ignore", invalid="ignore"):
-        for layer, tape in zip(reversed(weights.layers), reversed(tapes), strict=True):
+        for layer, tape in zip(reversed(weights.layers), reversed(tapes.layers), strict=True):
             slopes, state_slopes = CELLS[weights.spec.kind.cell].pull(layer, tape, toward)
             by_lane = np.ascontiguousarray(slopes.transpose(1, 0, 2))
             state_by_lane = by_lane if state_slopes is slopes else np.ascontiguousarray(state_slopes.transpose(1, 0, 2))
             biases = [by_lane, state_by_lane][: weights.spec.kind.bias_rows]
             parts = [_outer(tape.signal, by_lane), _outer(tape.hidden[:-1], state_by_lane),
                      *(rows.sum(axis=1) for rows in biases), *parts]
-            if layer is not weights.layers[0]:
+            if layer is not weights.layers[0] or weights.front:
                 toward = slopes @ layer.kernel.T
-    return np.concatenate(parts, axis=1)
+    _, further = _pull_dense(weights.spec.front, weights.front, tapes.front, toward)
+    return np.concatenate([*further, *parts], axis=1)
+
+
+def _pull_dense(said: Sequence[DenseLayer], layers: Sequence[DenseWeights], signals: Sequence[Array],
+                toward: Array) -> tuple[Array, list[Array]]:
+    """From ∂/∂answer (T, lanes, units) of dense layers to ∂/∂(what they heard), and the gradients by lane."""
+    parts: list[Array] = []
+    for index in range(len(layers) - 1, -1, -1):
+        slopes = toward * SLOPES[said[index].activation](signals[index + 1])
+        by_lane = np.ascontiguousarray(slopes.transpose(1, 0, 2))
+        parts = [_outer(signals[index], by_lane), by_lane.sum(axis=1), *parts]
+        toward = slopes @ layers[index].kernel.T
+    return toward, parts
 
 
 def _sane(rows: Array) -> Array:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuralpedal.contract.arithmetic import Arithmetic, CompandedGrid, Grid, LayerArithmetic
+from neuralpedal.contract.dense import DensePlayer
 from neuralpedal.contract.errors import SpecError
 from neuralpedal.contract.initial_state import LayerState
 from neuralpedal.contract.reference_cells import make_cell
@@ -90,14 +91,15 @@ def head_signal(weights: NetworkWeights, arithmetic: Arithmetic, excerpt: Excerp
     layers = [make(layer, grids, state) for layer, grids, state in
               zip(weights.layers, arithmetic.layers, weights.first_states(lanes), strict=True)]
     kernel, bias = weights.head_kernel.astype(np.float64)[:, 0], float(weights.head_bias[0])
+    front, bent = DensePlayer(weights.spec.front, weights.front), DensePlayer(weights.spec.head, weights.head)
     answers = np.empty((steps - excerpt.warm_up_samples, lanes))
     columns = np.ascontiguousarray(pieces.T)
     for t in range(steps):
-        signal: Float = columns[t, :, np.newaxis]
+        signal: Float = front.play(columns[t, :, np.newaxis])
         for layer in layers:
             signal = layer.step(signal)
         if t >= excerpt.warm_up_samples:
-            np.dot(signal, kernel, out=answers[t - excerpt.warm_up_samples])
+            np.dot(bent.play(signal), kernel, out=answers[t - excerpt.warm_up_samples])
     return answers.T + bias
 
 

@@ -25,12 +25,14 @@ _MODULES = {"ai_edge_litert": "ai_edge_litert.interpreter", "tflite_runtime": "t
 # By the graph of the family. fused: reference kernels, no XNNPACK: the LSTM is the same and as fast, and the int8 head
 # and skip round as the specification says. The optimized ones differ from it by one step now and then. tflite-runtime
 # rounds that way with any kernels, and its reference ones lack the DEQUANTIZE by channel that w8 files need.
+# fused_dense: float alone; reference kernels lack ELU.
 # loop: small operators, float all of them; XNNPACK makes one of a loop's whole turn (GRU of 16 units: 0.6 of the time).
 # integer convolutions: reference kernels round as the integer reference says; optimized ones and XNNPACK otherwise.
 # convolutions: float as the loops, and XNNPACK's are six times faster (WaveNet "feather"), tflite-runtime's included.
 _WITHOUT_DELEGATES = "BUILTIN_WITHOUT_DEFAULT_DELEGATES"
 _KERNELS = {
     "fused": {"ai_edge_litert": "BUILTIN_REF", "tflite_runtime": _WITHOUT_DELEGATES, "tensorflow": "BUILTIN_REF"},
+    "fused_dense": dict.fromkeys(PACKAGES, _WITHOUT_DELEGATES),
     "loop": {"ai_edge_litert": "BUILTIN", "tflite_runtime": _WITHOUT_DELEGATES, "tensorflow": _WITHOUT_DELEGATES},
     "integer convolutions": dict.fromkeys(PACKAGES, "BUILTIN_REF"),
     "convolutions": {"ai_edge_litert": "BUILTIN", "tflite_runtime": "BUILTIN", "tensorflow": "BUILTIN"},

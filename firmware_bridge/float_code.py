@@ -14,7 +14,8 @@ from neuralpedal.contract.network_file import read_recurrent_weights
 from neuralpedal.contract.tflite_file import TfliteFile
 from neuralpedal.contract.weights import NetworkWeights
 from neuralpedal.firmware_bridge.c_text import array, define, float_literal
-from neuralpedal.firmware_bridge.generated_code import GeneratedCode, padded
+from neuralpedal.firmware_bridge.dense_code import dense_defines, dense_stack_bytes, dense_tables
+from neuralpedal.firmware_bridge.generated_code import STACK_BYTES, GeneratedCode, padded
 from neuralpedal.firmware_bridge.initial_state_code import initial_state_table
 from neuralpedal.firmware_bridge.unit_rows import ROWS, kind_of, unit_rows
 from neuralpedal.firmware_bridge.weight_layout import unit_groups
@@ -32,13 +33,16 @@ def float_code(file: TfliteFile) -> GeneratedCode:
         define("HEAD_BIAS", float_literal(weights.head_bias[0])),
         define("INPUT_GAIN", float_literal(linear_gain(manifest.input_gain_db))),
         define("OUTPUT_GAIN", float_literal(linear_gain(manifest.output_gain_db))),
+        *dense_defines(weights),
     )
+    dense = sum((inputs + 1) * units for shapes in spec.dense_shapes for inputs, units in shapes)
     return GeneratedCode(
         arithmetic="FLOAT", defines=defines, tables=tuple(_tables(weights)), tables_header="pedal_float.h",
-        runtime_files=(*_RUNTIME_FILES, kind.unit_file),
+        runtime_files=(*_RUNTIME_FILES, kind.unit_file, *["pedal_dense.h"] * spec.bends),
         state_bytes=4 * (spec.num_layers * (size + padded(size)) + padded(size)),
-        table_bytes=4 * (ROWS * size * sum(inputs + size + 1 for inputs in spec.layer_input_sizes) + size),
-        initial_state=_initial_state(weights))
+        table_bytes=4 * (ROWS * size * sum(inputs + size + 1 for inputs in spec.layer_input_sizes) + dense
+                         + spec.sum_inputs),
+        initial_state=_initial_state(weights), stack_bytes=STACK_BYTES + dense_stack_bytes(weights))
 
 
 def _initial_state(weights: NetworkWeights) -> str:
@@ -50,11 +54,13 @@ def _initial_state(weights: NetworkWeights) -> str:
 
 def _tables(weights: NetworkWeights) -> Iterator[str]:
     for index, layer in enumerate(weights.layers):
-        rows = unit_rows(weights.spec.kind.cell, layer)
-        for name, matrix in (("bias", rows.bias[np.newaxis]), ("kernel", rows.kernel), ("recurrent", rows.recurrent)):
-            yield _table(f"pedal_layer{index}_{name}", matrix, layer.hidden_size)
+        rows, heard = unit_rows(weights.spec.kind.cell, layer), "PEDAL_HIDDEN" if index else "PEDAL_HEARD"
+        for name, matrix, inputs in (("bias", rows.bias[np.newaxis], "1"), ("kernel", rows.kernel, heard),
+                                     ("recurrent", rows.recurrent, "PEDAL_HIDDEN")):
+            yield _table(f"pedal_layer{index}_{name}[PEDAL_ROWS * {inputs}]", matrix, layer.hidden_size)
+    yield from dense_tables(weights)
     head = map(float_literal, weights.head_kernel[:, 0])
-    yield array("const float pedal_head_weights[PEDAL_HIDDEN]", [("", head)])
+    yield array("const float pedal_head_weights[PEDAL_SUMMED]", [("", head)])
 
 
 def by_unit(matrix: NDArray[np.float32], size: int) -> NDArray[np.float32]:
@@ -63,8 +69,6 @@ def by_unit(matrix: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     return ordered
 
 
-def _table(name: str, matrix: NDArray[np.float32], size: int) -> str:
-    inputs = len(matrix)
+def _table(declaration: str, matrix: NDArray[np.float32], size: int) -> str:
     items = [float_literal(value) for value in by_unit(matrix, size)]
-    length = "PEDAL_ROWS" if inputs == 1 else "PEDAL_ROWS * PEDAL_HIDDEN"
-    return array(f"const float {name}[{length}]", unit_groups(items, 4 * inputs, size))
+    return array(f"const float {declaration}", unit_groups(items, 4 * len(matrix), size))

@@ -63,8 +63,11 @@ def vector_kernels(file: TfliteFile, toolchain: Toolchain) -> Sequence[VectorKer
     A recurrent file of float32 is played within 1e-5 of full scale: by precise kernels, which take longer. In w8
     the weights' rounding is larger than what quick sigmoids and states of 16 bits do.
     """
-    if isinstance(file.manifest().network, WaveNetSpec):
+    network = file.manifest().network
+    if isinstance(network, WaveNetSpec):
         return _wavenet_kernels(toolchain)
+    if network.bends:
+        return [None]
     kernels, scheme = _settings(file, toolchain), file.manifest().scheme
     if scheme == "float32":
         return [replace(kernel, precise=True) for kernel in kernels if kernel and not kernel.int16_weights]

@@ -72,6 +72,9 @@ def write_blob(model: Path, samples: Samples) -> ModelBlob:
     if arithmetic == Arithmetic.W8A8 and manifest.audio_code:
         arithmetic = Arithmetic.W8A8_PAIR
     spec = manifest.recurrent
+    if spec.bends:
+        raise ModelFileError(f"{file.path}: a {spec.label}, and a player on a board has no dense layers that bend; "
+                             "flash its C (neuralpedal firmware)")
     constants, *tables = _PARTS[arithmetic](file, samples)
     digest = blob_digest(model)
     name = manifest.name.encode()[:NAME_BYTES].decode(errors="ignore")

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuralpedal.contract.errors import SpecError
 from neuralpedal.contract.gain import linear_gain
 from neuralpedal.contract.network_file import read_recurrent_weights
 from neuralpedal.contract.tflite_file import TfliteFile
@@ -27,6 +28,9 @@ def vector_code(file: TfliteFile, kernel: VectorKernel) -> GeneratedCode:
     """The C of a file. Raises ModelFileError when it holds no float network."""
     weights, manifest = read_recurrent_weights(file), file.manifest()
     spec = weights.spec
+    if spec.bends:
+        raise SpecError(f"{file.path}: a {spec.label}; kernels with vectors have no dense layers that bend, the "
+                        "portable one has")
     kind = kind_of(weights)
     layout = LaneLayout(spec.hidden_size, kernel, kind.factors)
     defines = (

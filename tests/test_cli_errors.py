@@ -147,7 +147,7 @@ def _broken_model(folder: Path, pedal: Path, kind: str, monkeypatch: pytest.Monk
     ("text", ("broken.tflite", "not a TFLite model")),
     ("truncated", ("broken.tflite", "damaged or truncated")),
     ("foreign", ("broken.tflite", "without a neuralpedal manifest", "neuralpedal convert")),
-    ("newer", ("broken.tflite", "format_version 99", "up to 4", "upgrade")),
+    ("newer", ("broken.tflite", "format_version 99", "up to 5", "upgrade")),
 ])
 @pytest.mark.parametrize("command", ["render", "profile", "evaluate"])
 def test_a_broken_model_is_named_and_nothing_is_written(

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from beginnings import begun
 from capture_files import nam_json, network, torch_rnn, write
+from neuralpedal.contract.dense import BENDS
 from neuralpedal.contract.errors import ModelFileError, OutputError, SpecError
 from neuralpedal.contract.reference import ReferenceNetwork
 from neuralpedal.contract.spec import make_spec
@@ -34,6 +35,10 @@ GEAR = {"gear_make": "Ibanez", "gear_model": "TS9", "gear_type": "pedal", "tone_
         "input_level_dbu": 18.3, "output_level_dbu": 12.1}
 
 
+DENSE = st.lists(st.fixed_dictionaries({"units": st.integers(1, 5), "activation": st.sampled_from(sorted(BENDS))}),
+                 max_size=4)
+
+
 def read_again(exported: Exported, name: str, folder: Path) -> Capture:
     suffix, make = FORMATS[name]
     path = folder / f"again{suffix}"
@@ -49,13 +54,14 @@ def bits(weights: NetworkWeights) -> list[bytes]:
 @settings(deadline=None, max_examples=40)
 @given(st.sampled_from(sorted(FORMATS)), st.sampled_from(["lstm", "gru"]), st.integers(1, 9), st.integers(1, 2),
        st.booleans(), st.booleans(), st.sampled_from([0.0, -7.3]), st.sampled_from([44100, 48000, 96000]),
-       st.integers(0, 999))
+       st.integers(0, 999), DENSE, DENSE)
 def test_what_is_exported_comes_back_to_the_last_bit(
     tmp_path_factory: pytest.TempPathFactory, name: str, family: str, size: int, num_layers: int, skip: bool,
-    begins: bool, gain_db: float, rate_hz: int, seed: int
+    begins: bool, gain_db: float, rate_hz: int, seed: int, front: list[dict[str, Any]], head: list[dict[str, Any]]
 ) -> None:
+    dense = {"front": front, "head": head} if name == "aidax" else {}
     spec = make_spec(family=family if name != "nam" else "lstm", hidden_size=size, num_layers=num_layers,
-                     skip=skip and name != "nam", sample_rate_hz=rate_hz)
+                     skip=skip and name != "nam", sample_rate_hz=rate_hz, **dense)
     weights = random_weights(spec, seed)
     # Minus zeros are bits as well.
     weights.layers[0].bias[..., 0], weights.head_bias[0] = -0.0, -0.0

@@ -32,6 +32,8 @@ FRAME = make_spec(family="frame_lstm", frame_samples=8, hidden_size=5, num_layer
 GRU, RNN = make_spec(family="gru", hidden_size=4, num_layers=2), make_spec(family="rnn", hidden_size=4, num_layers=2)
 SPECS = [STREAM, FRAME, GRU, make_spec(hidden_size=5, num_layers=1),
          make_spec(family="frame_lstm", frame_samples=8, hidden_size=4, num_layers=2)]
+BENT = make_spec(family="gru", hidden_size=4, front=[{"units": 3, "activation": "tanh"}],
+                 head=[{"units": 3, "activation": "elu"}, {"units": 4, "activation": "sigmoid"}])
 VECTORS = 256
 
 
@@ -50,7 +52,7 @@ def audio() -> np.ndarray:
     return (loudness * np.convolve(rng.normal(0, 0.4, 12_000), [0.5, 0.3, 0.2], "same")).astype(np.float32)
 
 
-@pytest.mark.parametrize("spec", [STREAM, FRAME, GRU, RNN], ids=lambda spec: spec.label)
+@pytest.mark.parametrize("spec", [STREAM, FRAME, GRU, RNN, BENT], ids=lambda spec: spec.label)
 def test_gradients_are_those_of_finite_differences(spec: NetworkSpec, audio: np.ndarray) -> None:
     weights = network(spec)
     excerpt = next(excerpts(weights, audio, 3, seed=0))

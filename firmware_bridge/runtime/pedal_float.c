@@ -10,6 +10,9 @@
 #include "pedal_activations.h"
 #include "pedal_audio.h"
 #include "pedal_float.h"
+#if defined(PEDAL_FRONT) || defined(PEDAL_BEHIND)
+#include "pedal_dense.h"
+#endif
 #if defined(PEDAL_CELL_GRU)
 #include "pedal_gru_unit.h"
 #else
@@ -51,15 +54,24 @@ PEDAL_INLINE void pedal_step_layer(pedal_layer_state *layer, float *next, const 
 PEDAL_INLINE float pedal_step(pedal_state *state, float x)
 {
     pedal_layer_state *layers = state->layers;
-    pedal_step_layer(&layers[0], state->next, pedal_layer0_bias, pedal_layer0_kernel, pedal_layer0_recurrent, &x, 1);
+    const float *signal = &x;
+#if defined(PEDAL_FRONT)
+    PEDAL_FRONT(PEDAL_PLAY_DENSE)
+#endif
+    pedal_step_layer(&layers[0], state->next, pedal_layer0_bias, pedal_layer0_kernel, pedal_layer0_recurrent, signal,
+                     PEDAL_HEARD);
 #if PEDAL_LAYERS > 1
     if (PEDAL_PLAYED_LAYERS > 1)
         pedal_step_layer(&layers[1], state->next, pedal_layer1_bias, pedal_layer1_kernel, pedal_layer1_recurrent,
                          layers[0].hidden, PEDAL_HIDDEN);
 #endif
+    signal = layers[PEDAL_PLAYED_LAYERS - 1].hidden;
+#if defined(PEDAL_BEHIND)
+    PEDAL_BEHIND(PEDAL_PLAY_DENSE)
+#endif
     float y = PEDAL_HEAD_BIAS;
-    for (int k = 0; k < PEDAL_HIDDEN; k++)
-        y = PEDAL_FMA(pedal_head_weights[k], layers[PEDAL_PLAYED_LAYERS - 1].hidden[k], y);
+    for (int k = 0; k < PEDAL_SUMMED; k++)
+        y = PEDAL_FMA(pedal_head_weights[k], signal[k], y);
     if (PEDAL_SKIP)
         y += x;
     return y;

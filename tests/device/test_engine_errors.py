@@ -89,7 +89,7 @@ def test_a_model_without_our_manifest_is_refused_as_foreign(cli, tmp_path, engin
 @pytest.mark.parametrize("model", MODELS)
 def test_a_newer_manifest_is_refused_with_both_versions(cli, tmp_path, engine, model):
     newer = patched(tmp_path / "newer.tflite", model, b'"format_version": 1', b'"format_version": 8')
-    check_refused(cli, newer, engine, ModelFileError, r"format_version 8, this neuralpedal reads up to 4; upgrade")
+    check_refused(cli, newer, engine, ModelFileError, r"format_version 8, this neuralpedal reads up to 5; upgrade")
 
 
 @pytest.mark.parametrize("engine", ENGINES)

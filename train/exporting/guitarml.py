@@ -14,7 +14,7 @@ from neuralpedal.train.exporting.layout import Exported, numbers, recurrent
 
 def guitarml_content(exported: Exported) -> dict[str, Any]:
     """The file. Raises SpecError: another cell, an initial state, a gain."""
-    weights = recurrent(exported, "GuitarML", skip=True, state=False, gain=False)
+    weights = recurrent(exported, "GuitarML", skip=True, state=False, gain=False, bends=False)
     spec = weights.spec
     state: dict[str, Any] = {}
     for index, layer in enumerate(weights.layers):

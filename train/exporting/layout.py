@@ -41,12 +41,13 @@ def flat_metadata(found: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in said.items() if key not in _EVERY_FORMAT | _TEXT_OF_LAYERS}
 
 
-def refuse(exported: Exported, format_name: str, cells: tuple[str, ...], skip: bool, state: bool, gain: bool) -> None:
+def refuse(exported: Exported, format_name: str, cells: tuple[str, ...], skip: bool, state: bool, gain: bool,
+           bends: bool) -> None:
     """Refuse what a format cannot say.
 
     Args:
-        cells: that it has, ``wavenet`` among them. skip, state, gain: whether it has a skip, an initial state, a gain
-            behind the network.
+        cells: that it has, ``wavenet`` among them. skip, state, gain, bends: whether it has a skip, an initial state, a
+            gain behind the network, dense layers that bend.
 
     Raises:
         SpecError: names the network, what the format lacks, and what to do.
@@ -57,6 +58,8 @@ def refuse(exported: Exported, format_name: str, cells: tuple[str, ...], skip: b
     if has_frame or cell not in cells:
         reasons.append(f"has no {spec.family}, only {' and '.join(cells)}; "
                        f"{_ELSEWHERE.get(spec.family, 'train a streaming LSTM')}")
+    if isinstance(spec, NetworkSpec) and spec.bends and not bends:
+        reasons.append("has no dense layers with an activation; export to aidax")
     if spec.skip and not skip:
         reasons.append("has no skip (the dry signal added to the output); export to aidax or guitarml, or train with "
                        "skip: false in the recipe")
@@ -75,8 +78,8 @@ def numbers(array: NDArray[np.float32]) -> Any:
     return np.asarray(array, np.float64).tolist()
 
 
-def recurrent(exported: Exported, format_name: str, skip: bool, state: bool, gain: bool) -> NetworkWeights:
+def recurrent(exported: Exported, format_name: str, skip: bool, state: bool, gain: bool, bends: bool) -> NetworkWeights:
     """The weights of an LSTM or GRU. Raises SpecError as :func:`refuse`."""
-    refuse(exported, format_name, ("lstm", "gru"), skip, state, gain)
+    refuse(exported, format_name, ("lstm", "gru"), skip, state, gain, bends)
     assert isinstance(exported.weights, NetworkWeights)
     return exported.weights

@@ -19,7 +19,7 @@ _VERSION = "0.5.4"
 
 def nam_content(exported: Exported) -> dict[str, Any]:
     """The file. Raises SpecError: another cell, a skip, a gain."""
-    refuse(exported, "NAM", ("lstm", WAVENET), skip=False, state=True, gain=False)
+    refuse(exported, "NAM", ("lstm", WAVENET), skip=False, state=True, gain=False, bends=False)
     weights = exported.weights
     network = wavenet_fields(weights) if isinstance(weights, WaveNetWeights) else _lstm_fields(weights)
     return {**network, "metadata": {"name": exported.name, **exported.metadata},

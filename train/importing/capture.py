@@ -1,5 +1,6 @@
 """What every reader makes of a file: a network in our layout, and all that the file says besides."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuralpedal.contract.dense import DenseWeights
 from neuralpedal.contract.errors import ModelFileError, PedalError
 from neuralpedal.contract.initial_state import InitialState
 from neuralpedal.contract.spec import make_spec
@@ -15,6 +17,10 @@ from neuralpedal.contract.weights import Array, NetworkWeights, RecurrentWeights
 
 CELLS = ("lstm", "gru")
 """Families whose layers are read; how many gates they have, their family says."""
+
+
+Bending = tuple[str, DenseWeights]
+"""A dense layer with its activation."""
 
 
 @dataclass(frozen=True)
@@ -71,19 +77,24 @@ class Capture:
 
 
 def checked_weights(path: Path, layers: tuple[RecurrentWeights, ...], head: tuple[Array, Array],
-                    initial_state: InitialState | None = None, **spec: Any) -> NetworkWeights:
+                    initial_state: InitialState | None = None, front: Sequence[Bending] = (),
+                    behind: Sequence[Bending] = (), **spec: Any) -> NetworkWeights:
     """The weights as float32 under a spec, checked.
 
     Args:
         head: kernel (H, 1) and bias (1,). initial_state: where the file has one.
+        front, behind: dense layers that bend, before the recurrent ones and between these and ``head``.
         spec: fields of NetworkSpec without sizes, which the arrays have.
 
     Raises:
         ModelFileError: a size, rate or shape that no network of ours has, NaN; the message names the file.
     """
     try:
-        made = make_spec(hidden_size=layers[0].hidden_size, num_layers=len(layers), **spec)
-        return NetworkWeights(made, layers, *head, initial_state)
+        said = [[{"units": len(weights.bias), "activation": activation} for activation, weights in dense]
+                for dense in (front, behind)]
+        made = make_spec(hidden_size=layers[0].hidden_size, num_layers=len(layers), front=said[0], head=said[1], **spec)
+        return NetworkWeights(made, layers, *head, initial_state,
+                              *(tuple(weights for _, weights in dense) for dense in (front, behind)))
     except PedalError as error:
         # What to do about it is another thing than with a training of one's own.
         reason = str(error).partition(";")[0]

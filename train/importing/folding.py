@@ -4,19 +4,36 @@ A knob that stands still is a constant input, and a constant times its weights i
 a matrix beside another matrix. All sums are made in float64 and rounded once.
 """
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neuralpedal.contract.dense import DenseWeights
 from neuralpedal.contract.errors import ModelFileError, SpecError
 from neuralpedal.contract.weights import Array, RecurrentWeights
 from neuralpedal.train.importing.capture import float32
 
 Matrix = NDArray[np.float64]
-Dense = tuple[Matrix, Matrix]
-"""Kernel (inputs, outputs) and bias (outputs,)."""
+First = TypeVar("First", RecurrentWeights, DenseWeights)
+"""What hears the input."""
+
+
+@dataclass(frozen=True)
+class Dense:
+    """A dense layer as a file has it.
+
+    Attributes:
+        kernel: (inputs, outputs). bias: (outputs,). activation: by Keras's name; empty for a linear one.
+    """
+
+    kernel: Matrix
+    bias: Matrix
+    activation: str = ""
+
 
 MOST_KNOBS = 3
 _NAMES = (("gain", "drive", "knob1", "param1"), ("tone", "master", "knob2", "param2"), ("knob3", "param3"))
@@ -47,7 +64,7 @@ def choose_knobs(path: Path, count: int, given: dict[str, float]) -> dict[str, f
     return {same[0]: settings[same[0]] for same in names}
 
 
-def fold_knobs(first: RecurrentWeights, settings: dict[str, float]) -> RecurrentWeights:
+def fold_knobs(first: First, settings: dict[str, float]) -> First:
     """The first layer without the inputs after the audio, which stand at ``settings``."""
     constant = np.array(list(settings.values()), np.float64) @ first.kernel[1:].astype(np.float64)
     return replace(first, kernel=float32(first.kernel[:1]), bias=_raised(first.bias, constant))
@@ -56,22 +73,30 @@ def fold_knobs(first: RecurrentWeights, settings: dict[str, float]) -> Recurrent
 def fold_before(first: RecurrentWeights, dense: Dense) -> RecurrentWeights:
     """The first layer with a linear layer in front of it."""
     kernel = first.kernel.astype(np.float64)
-    return replace(first, kernel=float32(dense[0] @ kernel), bias=_raised(first.bias, dense[1] @ kernel))
+    return replace(first, kernel=float32(dense.kernel @ kernel), bias=_raised(first.bias, dense.bias @ kernel))
 
 
-def fold_chain(path: Path, layers: list[Dense]) -> Dense:
-    """One linear layer that does what several in a row do. Raises ModelFileError where they do not fit together."""
-    kernel, bias = layers[0]
-    for further, constant in layers[1:]:
-        if further.shape[0] != kernel.shape[1]:
-            raise ModelFileError(f"{path}: a dense layer of {further.shape[0]} inputs after {kernel.shape[1]} outputs")
-        kernel, bias = kernel @ further, bias @ further + constant
-    return kernel, bias
+def fold_linear(path: Path, layers: Sequence[Dense]) -> tuple[list[Dense], Dense | None]:
+    """The layers that bend, each with the linear ones before it taken in, and what linear ones are left at the end.
+
+    Raises ModelFileError where they do not fit together.
+    """
+    bending: list[Dense] = []
+    left: Dense | None = None
+    for before, layer in zip([None, *layers], layers, strict=False):
+        inputs, outputs = layer.kernel.shape[0], before.kernel.shape[1] if before else layer.kernel.shape[0]
+        if inputs != outputs:
+            raise ModelFileError(f"{path}: a dense layer of {inputs} inputs after {outputs} outputs")
+        if left is not None:
+            layer = replace(layer, kernel=left.kernel @ layer.kernel, bias=left.bias @ layer.kernel + layer.bias)
+        left = None if layer.activation else layer
+        bending += [layer] if layer.activation else []
+    return bending, left
 
 
-def fold_gains(first: RecurrentWeights, head: tuple[Array, Array], skip: bool, input_db: float,
-               output_db: float) -> tuple[RecurrentWeights, tuple[Array, Array], float]:
-    """Layer and head of a network with gains before and after it, and the gain in dB that they cannot take in.
+def fold_gains(first: First, head: tuple[Array, Array], skip: bool, input_db: float,
+               output_db: float) -> tuple[First, tuple[Array, Array], float]:
+    """First layer and head of a network with gains before and after it, and the gain in dB that they cannot take in.
 
     With a skip the input comes out times both gains: what is left is their sum, and the head gets what it then has
     too much taken away.

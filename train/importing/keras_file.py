@@ -1,4 +1,4 @@
-"""Plain Keras models, ``.keras`` and ``.h5``: LSTM or GRU layers, then linear dense layers.
+"""Plain Keras models, ``.keras`` and ``.h5``: LSTM or GRU layers between dense layers.
 
 Only the description and the arrays are read, and nothing is built: a model file may ask Keras to run code, or to
 allocate any size.
@@ -17,14 +17,16 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from neuralpedal.contract.dense import BENDS
 from neuralpedal.contract.errors import ModelFileError
 from neuralpedal.contract.spec import FAMILIES
 from neuralpedal.contract.weights import RecurrentWeights
 from neuralpedal.train.importing.array_archive import LARGEST_BYTES, check_archive
 from neuralpedal.train.importing.bounded_time import in_bounded_time
-from neuralpedal.train.importing.capture import CELLS, Capture, ImportOptions, checked_weights, float32
-from neuralpedal.train.importing.folding import MOST_KNOBS, Dense, choose_knobs, fold_chain, fold_knobs
+from neuralpedal.train.importing.capture import CELLS, Capture, ImportOptions, float32
+from neuralpedal.train.importing.folding import MOST_KNOBS, Dense, choose_knobs
 from neuralpedal.train.importing.json_node import JsonNode, parse_json, read_bounded
+from neuralpedal.train.importing.layer_chain import LayerChain, parted
 from neuralpedal.train.importing.sample_rate import choose_rate
 
 KIND = "keras"
@@ -75,30 +77,25 @@ def keras_capture(path: Path, kind: str, file: KerasModel, options: ImportOption
     """The network of a model in a file of this kind. Raises as ``read_keras_file``."""
     nodes = [node for node in file.config["config"]["layers"].items() if node["class_name"].text() not in SILENT]
     kinds = [node["class_name"].text() for node in nodes]
-    recurrent = [kind for kind in kinds if kind in _CELLS]
-    cell = recurrent[0] if recurrent else ""
-    dense = kinds[len(recurrent) :]
-    if not recurrent or len(recurrent) > 2 or set(recurrent) != {cell} or not dense or set(dense) != {"Dense"}:
+    begin, end = parted(kinds, _CELLS.__contains__) or (0, 0)
+    cell = kinds[begin] if end else ""
+    if not 1 <= end - begin <= 2 or set(kinds[begin:end]) != {cell} or {*kinds[:begin], *kinds[end:]} != {"Dense"}:
         raise ModelFileError(f"{path}: a Keras model of {' → '.join(kinds)[:200] or 'no layers'}; wanted one or two "
-                             "LSTM or GRU layers, then Dense")
+                             "LSTM or GRU layers, then Dense; Dense may stand before them, too")
     _check_chain(file.config, path)
     arrays = [_arrays_of(path, file, node, kinds, index) for index, node in enumerate(nodes)]
     inputs = len(arrays[0][0]) if arrays[0][0].ndim == 2 else 1
-    layers = [_recurrent(path, node["config"], cell, found) for node, found in zip(nodes, arrays, strict=False)
-              if node["class_name"].text() in _CELLS]
+    said = list(zip((node["config"] for node in nodes), arrays, strict=True))
+    before, after = ([_dense(path, config, found) for config, found in part] for part in (said[:begin], said[end:]))
+    chain = LayerChain(before, [_recurrent(path, config, cell, found) for config, found in said[begin:end]], after)
     settings = choose_knobs(path, inputs - 1, options.knobs) if 1 < inputs <= 1 + MOST_KNOBS else {}
-    if settings:
-        layers[0] = fold_knobs(layers[0], settings)
-    kernel, bias = fold_chain(path, [_dense(path, node["config"], found)
-                                     for node, found in list(zip(nodes, arrays, strict=True))[len(layers) :]])
-    frame = _frame(path, file.config, nodes[: len(layers)])
+    frame = _frame(path, file.config, nodes[begin:end])
     if frame and cell != "LSTM":
         raise ModelFileError(f"{path}: a GRU that answers frames of {frame} samples; of these only LSTMs can be "
                              "imported")
     family = {"family": "frame_lstm", "frame_samples": frame} if frame else {"family": cell.lower()}
     rate, remarks = choose_rate(options, None)
-    weights = checked_weights(path, tuple(layers), (float32(kernel), float32(bias)), skip=False, sample_rate_hz=rate,
-                              **family)
+    weights, _ = chain.weights(path, settings, skip=False, sample_rate_hz=rate, **family)
     return Capture(path, kind, f"{file.config['class_name'].text()} of {' → '.join(kinds)}", weights, knobs=settings,
                    remarks=remarks)
 
@@ -187,12 +184,14 @@ def _recurrent(path: Path, config: JsonNode, cell: str, arrays: Arrays) -> Recur
 
 
 def _dense(path: Path, config: JsonNode, arrays: Arrays) -> Dense:
-    if "activation" in config and config["activation"].value != "linear":
-        raise config["activation"].wrong("linear; networks with other dense layers cannot be imported")
+    activation = str(config["activation"].value) if "activation" in config else "linear"
+    if activation not in ("linear", *BENDS):
+        raise config["activation"].wrong(f"linear, {', '.join(BENDS)}; networks with other dense layers cannot be "
+                                         "imported")
     size = arrays[0].shape[0] if arrays and arrays[0].ndim == 2 else 1
     units = config["units"].integer(1, 4096)
     kernel, bias = _fitting(path, config, arrays, [(size, units), (units,)])
-    return kernel, bias
+    return Dense(kernel, bias, "" if activation == "linear" else activation)
 
 
 def _fitting(path: Path, config: JsonNode, arrays: Arrays, shapes: list[tuple[int, ...]]) -> Arrays:

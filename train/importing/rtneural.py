@@ -1,6 +1,6 @@
 """RTNeural's JSON, and AIDA-X's, which is the same with gains, a skip and a test inside (``.json``, ``.aidax``).
 
-Recurrent layers and linear dense layers around them are read; a dense layer that bends, and convolutions, are named.
+Recurrent layers and dense layers around them are read; convolutions, and activations that we have none of, are named.
 
 Source: github.com/jatinchowdhury18/RTNeural (python/model_utils.py, RTNeural/model_loader.h); how gains, skip and knobs
 act: github.com/AidaDSP/aidadsp-lv2 (rt-neural-generic.cpp).
@@ -10,27 +10,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from neuralpedal.contract.dense import BENDS
 from neuralpedal.contract.errors import ModelFileError
 from neuralpedal.contract.spec import FAMILIES
-from neuralpedal.contract.weights import Array, NetworkWeights, RecurrentWeights
-from neuralpedal.train.importing.capture import (
-    CELLS,
-    Capture,
-    GoldenBatch,
-    ImportOptions,
-    checked_weights,
-    float32,
-)
-from neuralpedal.train.importing.folding import (
-    MOST_KNOBS,
-    Dense,
-    choose_knobs,
-    fold_before,
-    fold_chain,
-    fold_gains,
-    fold_knobs,
-)
+from neuralpedal.contract.weights import NetworkWeights, RecurrentWeights
+from neuralpedal.train.importing.capture import CELLS, Capture, GoldenBatch, ImportOptions, float32
+from neuralpedal.train.importing.folding import MOST_KNOBS, Dense, choose_knobs
 from neuralpedal.train.importing.json_node import JsonNode, count_numbers
+from neuralpedal.train.importing.layer_chain import LayerChain
 from neuralpedal.train.importing.sample_rate import choose_rate, find
 
 KIND = "rtneural"
@@ -72,24 +59,17 @@ def read_rtneural(root: JsonNode, options: ImportOptions) -> Capture:
 
 @dataclass(frozen=True)
 class _Network:
-    """What the layers say: dense layers before, recurrent ones, dense layers after."""
+    """What the layers say."""
 
     cell: str
-    before: list[Dense]
-    layers: list[RecurrentWeights]
-    after: list[Dense]
+    chain: LayerChain
     rate_hz: int = 48_000
 
     def weights(self, root: JsonNode, settings: dict[str, float], skip: bool,
                 gains_db: tuple[float, float]) -> tuple[NetworkWeights, float]:
         """All of it as one network, and the gain in dB that is left over."""
-        first = fold_before(self.layers[0], fold_chain(root.path, self.before)) if self.before else self.layers[0]
-        first = fold_knobs(first, settings) if settings else first
-        kernel, bias = fold_chain(root.path, self.after)
-        head: tuple[Array, Array] = float32(kernel), float32(bias)
-        first, head, left_db = fold_gains(first, head, skip, *gains_db)
-        return checked_weights(root.path, (first, *self.layers[1:]), head, family=self.cell, skip=skip,
-                               sample_rate_hz=self.rate_hz), left_db
+        return self.chain.weights(root.path, settings, gains_db, family=self.cell, skip=skip,
+                                  sample_rate_hz=self.rate_hz)
 
 
 def _read_layers(root: JsonNode, size: int) -> _Network:
@@ -112,13 +92,13 @@ def _read_layers(root: JsonNode, size: int) -> _Network:
         if index < first or index > last:
             dense = _dense(root, node, size)
             (before if index < first else after).append(dense)
-            size = dense[0].shape[1]
+            size = dense.kernel.shape[1]
         else:
             layers.append(_recurrent(root, node, cell, size))
             size = layers[-1].hidden_size
     if size != 1:
         raise _refusal(root, f"{size} outputs")
-    return _Network(cell, before, layers, after)
+    return _Network(cell, LayerChain(before, layers, after))
 
 
 def _recurrent(root: JsonNode, node: JsonNode, cell: str, size: int) -> RecurrentWeights:
@@ -137,14 +117,15 @@ def _recurrent(root: JsonNode, node: JsonNode, cell: str, size: int) -> Recurren
 
 def _dense(root: JsonNode, node: JsonNode, size: int) -> Dense:
     activation = node["activation"].text() if "activation" in node else ""
-    if activation not in ("", "linear"):
+    if activation not in ("", "linear", *BENDS):
         raise _refusal(root, f"a dense layer with activation {activation[:20]}")
     outputs = _units(node)
     arrays = list(node["weights"].items())
     if len(arrays) not in (1, 2):
         raise node["weights"].wrong(f"2 arrays, found {len(arrays)}")
     kernel = arrays[0].array(size, outputs)
-    return kernel, arrays[1].array(outputs) if len(arrays) == 2 else np.zeros(outputs)
+    bias = arrays[1].array(outputs) if len(arrays) == 2 else np.zeros(outputs)
+    return Dense(kernel, bias, "" if activation == "linear" else activation)
 
 
 def _units(node: JsonNode) -> int:
@@ -182,4 +163,4 @@ def _described(root: JsonNode) -> str:
 
 def _refusal(root: JsonNode, why: str) -> ModelFileError:
     return ModelFileError(f"{root.path}: {_described(root)}: {why}; of RTNeural's networks those of one or two LSTM or "
-                          "GRU layers and linear dense layers can be imported")
+                          f"GRU layers and dense layers (linear, {', '.join(BENDS)}) can be imported")

@@ -1,4 +1,5 @@
-"""The Keras model of a recurrent pedal: recurrent layers, a linear head, and the input added to the output.
+"""The Keras model of a recurrent pedal: recurrent layers, a linear head, and the input added to the output; with dense
+layers that bend before and behind the recurrent ones where a network has some.
 
 A family decides what the layers are made of and how they are fed; all else is the same for every network.
 """
@@ -16,6 +17,7 @@ from neuralpedal.contract.spec import NetworkSpec, make_spec
 from neuralpedal.contract.weights import NetworkWeights, RecurrentWeights
 from neuralpedal.train.native.grids import NO_GRIDS
 from neuralpedal.train.native.recurrent_op import native_recurrent
+from neuralpedal.train.networks.dense_chain import DenseChain
 from neuralpedal.train.networks.framing import Framing
 from neuralpedal.train.networks.fused_lstm import FusedLSTM
 from neuralpedal.train.networks.gru_layer import GruLayer
@@ -47,8 +49,11 @@ class PedalModel(NetworkModel):
         cell = self.spec.kind.cell
         self.recurrent = [LAYERS[cell](self.spec.hidden_size, lanes=lanes, name=f"{cell}_{index}")
                           for index in range(self.spec.num_layers)]
+        self._front, self._bent = DenseChain(self.spec.front, "front"), DenseChain(self.spec.head, "bent")
+        # Keras saves the layers that it finds in attributes.
+        self.dense = [*self._front.layers, *self._bent.layers]
         self.head = keras.layers.Dense(1, name="head")
-        self._stack = RecurrentStack(self.recurrent, self.head)
+        self._stack = RecurrentStack(self.recurrent, self.head, self._front, self._bent)
         self._player = _choose_player(self.spec, self._stack)
 
     def build(self, input_shape: Any) -> None:
@@ -57,8 +62,10 @@ class PedalModel(NetworkModel):
             if not layer.built:
                 layer.build((None, None, size))
                 layer.built = True
+        for chain, shapes in zip((self._front, self._bent), self.spec.dense_shapes, strict=True):
+            chain.build(shapes)
         if not self.head.built:
-            self.head.build((None, None, self.spec.hidden_size))
+            self.head.build((None, None, self.spec.sum_inputs))
         self.built = True
 
     def first_states(self, batch: Any) -> States:
@@ -87,13 +94,16 @@ class PedalModel(NetworkModel):
             for layer in self.recurrent
         )
         return NetworkWeights(self.spec, layers, np.array(self.head.kernel, np.float32),
-                              np.array(self.head.bias, np.float32), self._initial_state)
+                              np.array(self.head.bias, np.float32), self._initial_state, self._front.weights(),
+                              self._bent.weights())
 
     def assign(self, weights: NetworkWeights) -> None:
         """Take over plain arrays."""
         self.build(None)
         for layer, arrays in zip(self.recurrent, weights.layers, strict=True):
             layer.set_weights([arrays.kernel, arrays.recurrent_kernel, arrays.bias])
+        self._front.assign(weights.front)
+        self._bent.assign(weights.head)
         self.head.set_weights([weights.head_kernel, weights.head_bias])
         self._initial_state = weights.initial_state
 
