@@ -113,7 +113,14 @@ class Comparison:
         return self._trained(sys.executable, "our_trainer.py", cell, run, "--network", cell.network), run
 
     def _trained(self, python: str, script: str, cell: Cell, out: Path, *rest: object) -> dict[str, Any]:
-        """What a training cost. A Ctrl-C reaches it by itself, and it is waited for: it has something to keep."""
+        """What a training cost, which is kept: what comes after it may fail or be interrupted.
+
+        A Ctrl-C reaches the training by itself, and it is waited for: it has something to keep.
+        """
+        kept = self._out / f"{cell.trainer}-{cell.network}" / f"{cell.minutes:g}.cost.json"
+        if kept.exists():
+            cost: dict[str, Any] = json.loads(kept.read_text())
+            return cost
         command = [python, HERE / script, *self._pair, "--out", out, "--minutes", f"{cell.minutes:g}", "--clock",
                    self._options.clock, "--cores", self._options.cores, "--seed", self._options.seed, *rest]
         with subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True) as process:
@@ -125,7 +132,8 @@ class Comparison:
         if process.returncode:
             sys.exit(f"{script} failed ({process.returncode}) for {cell.network}, {cell.minutes:g} minutes; "
                      "what went before is kept: call again")
-        cost: dict[str, Any] = json.loads(said.splitlines()[-1])
+        cost = json.loads(said.splitlines()[-1])
+        write_json(kept, cost)
         return cost
 
 

@@ -171,6 +171,8 @@ def main() -> None:
     torch.manual_seed(options.seed)
     full.main(data_config(options), copy.deepcopy(model), learning_config(options.out), options.out, no_show=True,
               make_plots=False)
+    if not (options.out / f"{options.minutes:g}.nam").exists():
+        sys.exit(130)  # Interrupted: NAM's trainer ends as if it had finished.
     print(json.dumps(budget.cost()))
 
 

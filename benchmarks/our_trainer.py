@@ -2,11 +2,13 @@
 
     python benchmarks/our_trainer.py DRY WET --out RUN --network feather --minutes 3 --clock cpu --cores 2
 
-Goes on where an interrupted run stopped. The last line of stdout is what the run cost, as JSON.
+Goes on where an interrupted run stopped. The last line of stdout is what the run cost since then, as
+JSON.
 """
 
 import argparse
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -41,7 +43,10 @@ def main() -> None:
     session = prepare_session(options.dry, options.wet, options.out, recipe, resume=resume, overwrite=not resume,
                               clock=make_clock(options.clock, options.cores))
     begun, used = time.monotonic(), cpu_seconds()
-    result = train_with_bar(session)
+    try:
+        result = train_with_bar(session)
+    except KeyboardInterrupt:
+        sys.exit(130)
     print(json.dumps({"wall_s": time.monotonic() - begun, "cpu_s": cpu_seconds() - used,
                       "epochs": result["epochs"], "esr_validation": result["esr_validation"]}))
 

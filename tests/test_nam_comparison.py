@@ -56,6 +56,42 @@ def test_finished_cells_are_kept_and_the_others_are_measured(tmp_path: Path, mon
     assert measured == [cells[0], cells[1], cells[1]]
 
 
+def test_a_training_whose_judgement_was_interrupted_is_not_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained, judged = [], []
+
+    class Training:
+        returncode = 0
+
+        def __init__(self, command: list[str], **_: Any) -> None:
+            trained.append(command)
+
+        def __enter__(self) -> "Training":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def communicate(self) -> tuple[str, None]:
+            return 'told before\n{"cpu_s": 7.0}\n', None
+
+    def judge(command: str, *_: object) -> dict[str, float]:
+        judged.append(command)
+        if len(judged) == 1:
+            raise KeyboardInterrupt
+        return {"esr": 0.25, "esr_pre_emphasis": 0.5, "mae": 0.125}
+
+    monkeypatch.setattr("subprocess.Popen", Training)
+    monkeypatch.setattr("nam_comparison.neuralpedal", judge)
+    asked, cells = options(tmp_path), [Cell("ours", "nano", 3.0)]
+    with pytest.raises(KeyboardInterrupt):
+        Comparison(asked).run(cells)
+    row, = Comparison(asked).run(cells)
+    assert (row["cpu_s"], row["esr"]) == (7.0, 0.25)
+    assert len(trained) == 1 and trained[0][-2:] == ["--network", "nano"]
+
+
 @pytest.mark.parametrize("other", [{"clock": "wall"}, {"cores": 1}, {"seed": 7}])
 def test_a_folder_holds_figures_of_one_clock_one_number_of_cores_and_one_seed(
     tmp_path: Path, other: dict[str, Any]
