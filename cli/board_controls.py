@@ -42,7 +42,7 @@ class BoardControls:
     """All rows of one port, as a source of the control loop.
 
     Args:
-        rows: of the whole table. light: what is heard of the pedal. text: what the display shows, a preset's name.
+        rows: of the whole table. light: what is heard of the pedal. text: what the display shows.
         tell: gets lines for people. connect: opens a session; raises LinkError. clock: seconds.
     """
 

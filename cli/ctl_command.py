@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 _PATIENCE_S = 10.0
+_TUNER = "tuner"
 
 
 @click.command("ctl", context_settings={"ignore_unknown_options": True})
@@ -17,7 +18,8 @@ _PATIENCE_S = 10.0
               "neuralpedal/ctl.sock in $XDG_RUNTIME_DIR, then that of the system's service in /run]")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON; `watch`: one line per change.")
 def command(words: tuple[str, ...], socket: Path | None, as_json: bool) -> None:
-    """Tell a running pedal what to do, in one line: an action, `status`, or `watch` for every change until Ctrl-C.
+    """Tell a running pedal what to do, in one line: an action, `status`, or `watch` for every change until Ctrl-C;
+    `tuner` alone says what is heard now.
 
     Exit code 0: done; 1: no pedal runs there, or it could not; 2: there is no such action, preset or parameter.
 
@@ -26,6 +28,8 @@ def command(words: tuple[str, ...], socket: Path | None, as_json: bool) -> None:
       neuralpedal ctl bypass toggle
       neuralpedal ctl preset next
       neuralpedal ctl set output_gain_db -6
+      neuralpedal ctl tuner mute
+      neuralpedal ctl tuner
       neuralpedal ctl status --json
     """
     from neuralpedal.contract.errors import ControlError, SpecError
@@ -33,16 +37,21 @@ def command(words: tuple[str, ...], socket: Path | None, as_json: bool) -> None:
     from neuralpedal.device.controls.control_socket import STATUS, WATCH, places_to_look
 
     line = " ".join(words)
+    is_tuner = line == _TUNER
+    line = STATUS if is_tuner else line
     if line not in (STATUS, WATCH):
         try:
             parse_action(line)
         except SpecError as error:
-            raise SpecError(f"{error}; besides, `{STATUS}` and `{WATCH}`") from error
+            raise SpecError(f"{error}; besides, `{STATUS}`, `{WATCH}` and `{_TUNER}`") from error
     shows = line in (STATUS, WATCH)
     for answer in _answers(places_to_look(socket), line, line == WATCH):
         if not answer.get("ok"):
             raise (SpecError if answer.get("usage") else ControlError)(str(answer.get("error")))
-        if as_json and line == WATCH:
+        if is_tuner:
+            reading = _reading(answer["status"])
+            click.echo(json.dumps(reading) if as_json else _tuner_line(reading))
+        elif as_json and line == WATCH:
             click.echo(json.dumps(answer["status"]))
         elif as_json:
             click.echo(json.dumps(answer["status"], indent=2))
@@ -101,3 +110,19 @@ def _line(status: dict[str, Any]) -> str:
                            for name, entry in status["parameters"].items() if entry["unit"] != "on/off")
     unsaved = ", not saved" if status["unsaved"] else ""
     return f"{status['number']}. {status['preset']} ({status['model']}), {status['state']}{unsaved}; {parameters}"
+
+
+def _reading(status: dict[str, Any]) -> dict[str, Any]:
+    from neuralpedal.contract.errors import ControlError
+
+    reading = status.get("tuner")
+    if reading is None:
+        raise ControlError("the tuner is off; switch it on with `neuralpedal ctl tuner mute`, or `tuner on` to hear "
+                           "the pedal meanwhile")
+    return dict(reading)
+
+
+def _tuner_line(reading: dict[str, Any]) -> str:
+    if reading["note"] is None:
+        return "no note: play one string"
+    return f"{reading['note']} {reading['cents']:+.1f} cents ({reading['frequency_hz']:.2f} Hz)"

@@ -52,5 +52,10 @@ def _boards(board: Pedalboard, rows: Sequence[ControlSettings], panel: ControlPa
     from neuralpedal.cli.board_controls import BoardControls
 
     ports = dict.fromkeys(row.board.port for row in rows if row.board)
-    return [BoardControls(port, rows, panel.loop.deliver, lambda: board.pedal.heard, lambda: board.preset.name, note)
+    return [BoardControls(port, rows, panel.loop.deliver, lambda: board.pedal.heard, lambda: shown_text(board), note)
             for port in ports]
+
+
+def shown_text(board: Pedalboard) -> str:
+    """What a small display shows: the preset's name, or what the tuner hears."""
+    return str(board.tuner) if board.tuner.is_on else board.preset.name

@@ -9,7 +9,7 @@ from typing import Any
 from neuralpedal.cli.console import warn
 from neuralpedal.cli.live_health import LiveHealth
 from neuralpedal.cli.live_log import LiveLog
-from neuralpedal.cli.live_view import LiveView, xrun_text
+from neuralpedal.cli.live_view import LiveView, tuner_text, xrun_text
 from neuralpedal.cli.quick_threads import quick_threads
 from neuralpedal.cli.signal_handlers import handled
 from neuralpedal.contract.errors import AudioDeviceError
@@ -149,13 +149,17 @@ class LiveSession:
             if levels.new_blocks:
                 self._levels = levels
             self.view.show(seconds, self._levels, self._second, "{preset}: {state}".format(**self._state()),
-                           [*self._health.rows(), *self._controls()])
+                           [*self._health.rows(), *self._tuner(), *self._controls()])
 
     def _state(self) -> dict[str, Any]:
         pedal = self._pedal
         return {"state": pedal.heard.value, "overloads": pedal.guard.overloads, "model": pedal.engine.manifest.name,
                 "preset": self._board.preset.name, "reopened": self._reopened,
                 **(self.panel.counts() if self.panel else {})}
+
+    def _tuner(self) -> list[tuple[str, str]]:
+        reading = self._board.tuner.reading()
+        return [] if reading is None else [("tuner", tuner_text(reading))]
 
     def _controls(self) -> list[tuple[str, str]]:
         """Rows of the view about them."""

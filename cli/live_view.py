@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from types import TracebackType
+from typing import Any
 
 from rich.live import Live
 from rich.markup import escape
@@ -12,6 +13,7 @@ from neuralpedal.device.block_meter import MeterReading
 
 _QUIETEST_DBFS = -60.0
 _BAR_WIDTH = 40
+_NEEDLE_WIDTH = 10
 
 
 class LiveView:
@@ -62,6 +64,17 @@ def view_table(title: str, seconds: float, levels: MeterReading, cost: MeterRead
     table.add_row("late", f"{cost.late_blocks} of {cost.blocks} blocks")
     table.add_row("state", f"{escape(state)}, {seconds:.0f} s")
     return table
+
+
+def tuner_text(reading: dict[str, Any]) -> str:
+    """A reading as a needle over 50 cents to either side."""
+    if reading["note"] is None:
+        return "– (play one string)"
+    cents = reading["cents"]
+    scale = ["·"] * (2 * _NEEDLE_WIDTH + 1)
+    scale[_NEEDLE_WIDTH] = "|"
+    scale[_NEEDLE_WIDTH + round(cents / 50.0 * _NEEDLE_WIDTH)] = "▲"
+    return f"{reading['note']:3} {''.join(scale)} {cents:+5.1f} cents, {reading['frequency_hz']:.1f} Hz"
 
 
 def xrun_text(reading: MeterReading) -> str:

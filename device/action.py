@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from neuralpedal.contract.errors import SpecError
 
 _STATES = ("on", "off", "toggle")
+TUNER_STATES = ("on", "mute", "off", "toggle")
+"""``on``: the pedal is heard meanwhile; ``mute``: it is not, and ``toggle`` means this."""
+
 _LONGEST = 200
 
 FORMS = {
     "bypass": "bypass on|off|toggle",
     "mute": "mute on|off|toggle",
+    "tuner": "tuner on|mute|off|toggle",
     "preset": "preset NAME|NUMBER|next|previous",
     "set": "set PARAMETER VALUE",
     "turn": "turn PARAMETER DELTA",
@@ -31,8 +35,9 @@ class Action:
 
     Attributes:
         verb: a key of ``FORMS``.
-        target: ``on``, ``off`` or ``toggle`` of ``bypass`` and ``mute``; name, number, ``next`` or ``previous`` of
-            ``preset``; a parameter's name of ``set`` and ``turn``; nothing of ``save``.
+        target: ``on``, ``off`` or ``toggle`` of ``bypass`` and ``mute``; one of ``TUNER_STATES`` of ``tuner``; name,
+            number, ``next`` or ``previous`` of ``preset``; a parameter's name of ``set`` and ``turn``; nothing of
+            ``save``.
         value: of ``set`` the value, of ``turn`` what is added, in the parameter's unit and finite (a switch: 1 on, 0
             off); None of all others.
     """
@@ -75,6 +80,8 @@ def parse_action(text: str) -> Action:
 def _fits(verb: str, rest: str) -> bool:
     if verb in ("bypass", "mute"):
         return rest in _STATES
+    if verb == "tuner":
+        return rest in TUNER_STATES
     if verb == "save":
         return not rest
     return len(rest.split()) == 2 if verb in ("set", "turn") else rest.isprintable() and rest != ""

@@ -17,6 +17,7 @@ from neuralpedal.device.block_meter import BlockMeter
 from neuralpedal.device.engine import Block, Engine
 from neuralpedal.device.overload_guard import ENGINE_FAILURES, OverloadGuard
 from neuralpedal.device.ramp import FADE_S, Ramp, mix
+from neuralpedal.device.tuner import InputTap
 
 _ESCAPE_S = 0.005
 """How long an engine that is late is still heard: each block of it is a gap in the sound."""
@@ -55,7 +56,7 @@ class Pedal:
 
     Attributes:
         bypassed: the guitar goes past gains and engine. muted: nothing is heard. Any thread may set them.
-        meter: what was counted. guard: whether the engine sounds at all.
+        meter: what was counted. guard: whether the engine sounds at all. tap: gets the dry input, for a tuner.
 
     Raises:
         SpecError: a gain out of range.
@@ -67,6 +68,7 @@ class Pedal:
         size, rate_hz = engine.block_size, engine.sample_rate_hz
         self._engine = engine
         self.meter = BlockMeter(size, rate_hz)
+        self.tap = InputTap(rate_hz)
         self.guard = guard or OverloadGuard(size, rate_hz)
         self.bypassed, self.muted = settings.bypassed, False
         self._input_factor, self._output_factor = _factor(settings.input_gain_db), _factor(settings.output_gain_db)
@@ -148,6 +150,7 @@ class Pedal:
             # One NaN would stay in the engine's state for ever.
             self.meter.bad_inputs += 1
             dry, input_peak = self._silence, 0.0
+        self.tap.write(dry)
         played = self._play(dry, wet)
         self._loudness.aim(0.0 if self.muted else 1.0, self._fade)
         self._loudness.scale(wet)

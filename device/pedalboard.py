@@ -16,6 +16,7 @@ from neuralpedal.device.overload_guard import OverloadGuard
 from neuralpedal.device.parameters import PARAMETERS, Parameter
 from neuralpedal.device.pedal import Pedal, PedalSettings
 from neuralpedal.device.pedal_file import PresetSettings
+from neuralpedal.device.tuner import Tuner
 from neuralpedal.device.voice import Voice
 
 _PATIENCE_S, _GLANCE_S = 0.1, 0.002
@@ -34,7 +35,7 @@ class Pedalboard:
         late_blocks: see :class:`OverloadGuard`.
 
     Attributes:
-        pedal: what plays; its ``process`` is the audio thread's.
+        pedal: what plays; its ``process`` is the audio thread's. tuner: what it hears, off until it is asked for.
         save: called by the action ``save`` with all presets as they were saved last and as they are; None where there
             is no file. last_state: where the state is kept, if anywhere.
 
@@ -62,6 +63,8 @@ class Pedalboard:
         clean = bool(first.settings.bypassed) if bypassed is None else bypassed
         guard = OverloadGuard(first.block_size, first.sample_rate_hz, late_blocks)
         self.pedal = Pedal(first, PedalSettings(bypassed=clean), guard)
+        self.tuner = Tuner(self.pedal.tap, first.sample_rate_hz)
+        self._muted_by_tuner = False
 
     @property
     def presets(self) -> list[PresetSettings]:
@@ -88,22 +91,23 @@ class Pedalboard:
         """
         with self._lock:
             doing: dict[str, Callable[[Action], None]] = {
-                "bypass": self._bypass, "mute": self._mute, "preset": self._choose, "set": self._set,
-                "turn": self._turn, "save": self._save}
+                "bypass": self._bypass, "mute": self._mute, "tuner": self._tune, "preset": self._choose,
+                "set": self._set, "turn": self._turn, "save": self._save}
             doing[action.verb](action)
 
     def status(self) -> dict[str, Any]:
         """What plays, for people and scripts: JSON-able.
 
-        preset, number (from 1), presets (names), model, state (what is heard), bypassed, muted, calibration_db,
-        unsaved (whether ``save`` would change something), and of each parameter value, low, high, unit.
+        preset, number (from 1), presets (names), model, state (what is heard), bypassed, muted, tuner (None where it is
+        off; else note, cents and frequency_hz, None where nothing sounds), calibration_db, unsaved (whether ``save``
+        would change something), and of each parameter value, low, high, unit.
         """
         with self._lock:
             preset = self.preset
             return {
                 "preset": preset.name, "number": self._place + 1, "presets": [each.name for each in self.presets],
                 "model": self._voices[self._place].manifest.name, "state": self.pedal.heard.value,
-                "bypassed": self.pedal.bypassed, "muted": self.pedal.muted,
+                "bypassed": self.pedal.bypassed, "muted": self.pedal.muted, "tuner": self.tuner.reading(),
                 "calibration_db": self._voices[self._place].calibration_db, "unsaved": self.presets != self._saved,
                 "parameters": {name: {"value": each.of(preset), "low": each.low, "high": each.high, "unit": each.unit}
                                for name, each in self.parameters.items()},
@@ -125,6 +129,7 @@ class Pedalboard:
     def tend(self) -> None:
         """What has to be done beside the music, every tenth of a second or so. Not real-time safe."""
         self.pedal.tend()
+        self.tuner.listen()
         with self._lock:
             self._follow()
             state = self.state()
@@ -172,6 +177,16 @@ class Pedalboard:
 
     def _mute(self, action: Action) -> None:
         self.pedal.muted = _switched(self.pedal.muted, action.target)
+        # Whoever was asked last has the word.
+        self._muted_by_tuner = False
+
+    def _tune(self, action: Action) -> None:
+        target = {"toggle": "off" if self.tuner.is_on else "mute"}.get(action.target, action.target)
+        self.tuner.switch(target != "off")
+        if target == "mute" and not self.pedal.muted:
+            self.pedal.muted = self._muted_by_tuner = True
+        elif target != "mute" and self._muted_by_tuner:
+            self.pedal.muted = self._muted_by_tuner = False
 
     def _choose(self, action: Action) -> None:
         self._place = self._find(action.target)

@@ -24,11 +24,12 @@ END, HELP = "q", "?"
 USUAL_KEYS: dict[str, str] = {
     " ": "bypass toggle", "m": "mute toggle", "n": "preset next", "p": "preset previous",
     **{str(number % 10): f"preset {number}" for number in range(1, 11)},
-    "+": "turn output_gain_db +1", "-": "turn output_gain_db -1", "s": "save",
+    "+": "turn output_gain_db +1", "-": "turn output_gain_db -1", "s": "save", "t": "tuner toggle",
 }
 """What keys do unless ``controls:`` says otherwise; 0 is the tenth preset."""
 
-HELP_TEXT = ("space bypass, 1…9 0 preset, n p next and previous, m mute, + − output gain, s save, q end, ? this help")
+HELP_TEXT = ("space bypass, 1…9 0 preset, n p next and previous, m mute, t tuner, + − output gain, s save, q end, "
+             "? this help")
 
 _MOST_BYTES = 64
 _ESCAPES = re.compile(r"\x1b(?:\[[0-9;]*[@-~]|O.|.)?", re.DOTALL)

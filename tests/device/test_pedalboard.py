@@ -155,3 +155,21 @@ def test_a_board_recalls_what_a_copy_of_it_remembered_saved_or_not():
     again.apply(parse_action("bypass off"))
     wet = play(again, dry)
     np.testing.assert_allclose(wet[FADE:], 10 ** (-6 / 20) * np.tanh(3.0 * dry[FADE : len(wet)]), atol=1e-6)
+
+
+def test_the_tuner_hears_the_dry_guitar_and_silences_the_pedal_if_it_is_asked_to():
+    board, note = make_board(), np.sin(2 * np.pi * 110.0 * np.arange(24_000) / RATE_HZ).astype(np.float32)
+    assert board.status()["tuner"] is None
+    wet = play(board, note, {0: "tuner toggle"})
+    assert board.status()["tuner"]["note"] == "A2" and abs(board.status()["tuner"]["cents"]) < 0.1
+    assert board.status()["muted"] and not np.any(wet[2 * FADE :])
+    board.apply(parse_action("tuner on"))
+    assert not board.status()["muted"] and board.status()["tuner"]
+    board.apply(parse_action("tuner mute"))
+    board.apply(parse_action("mute on"))
+    board.apply(parse_action("tuner off"))
+    # Muted by hand: the tuner does not undo that.
+    assert board.status()["muted"] and board.status()["tuner"] is None
+    board.apply(parse_action("tuner mute"))
+    board.apply(parse_action("tuner toggle"))
+    assert board.status()["muted"]
