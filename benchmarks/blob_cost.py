@@ -49,7 +49,7 @@ void pedal_process(pedal_state *state, const pedal_sample *in, pedal_sample *out
 
 def measure(scheme: str, layers: int, hidden: int, target: str) -> tuple[float, float]:
     """Instructions per sample of generated C and of the player."""
-    io = "int16" if scheme == "w8a16" else "float"
+    io = "float" if scheme == "w8" else "int16"
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         model = write_pedal(folder / "pedal.tflite", Wanted(scheme, hidden, layers, scale=0.3)).path
@@ -86,7 +86,7 @@ def main() -> int:
     """See above."""
     print(f"{'instructions per sample':28}{'generated':>12}{'player':>12}{'cost':>9}")
     for target in ("cortex-m7", "cortex-m33"):
-        for scheme in ("w8a16", "w8"):
+        for scheme in ("w8a16", "w8a8", "w8"):
             for layers, hidden in SIZES:
                 generated, played = measure(scheme, layers, hidden, target)
                 print(f"{f'{target} {scheme} {layers}x{hidden}':28}{generated:12,.0f}{played:12,.0f}"
