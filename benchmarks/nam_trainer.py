@@ -13,6 +13,7 @@ Source: github.com/sdatkinson/neural-amp-modeler (nam/train/full.py, nam/train/c
 
 import argparse
 import copy
+import inspect
 import json
 import os
 import sys
@@ -39,14 +40,13 @@ CHECKPOINT = "whole_epochs.ckpt"
 
 
 class Budget(pl.Callback):
-    """Ends the training when the budget is spent; the time that it takes to look and to save is not counted.
+    """Ends the training when the budget is spent; the time that saving takes is not counted.
+
+    Its state, which goes into checkpoints, is the seconds spent so far by the clock, on the wall and by all cores: what
+    an interrupted epoch took is forgotten with it.
 
     Args:
         options: of the command line. model_config: for another instance of the network.
-
-    Attributes:
-        elapsed_s, wall_s, cpu_s: spent in training and validation so far, by the clock, on the wall and by all cores.
-            What an interrupted epoch took is forgotten with it.
     """
 
     def __init__(self, options: argparse.Namespace, model_config: dict[str, Any]) -> None:
@@ -141,7 +141,9 @@ def model_config(network: Path) -> dict[str, Any]:
 
 def learning_config(out: Path) -> dict[str, Any]:
     """As nam.train.core has it, with no end of its own, from the last checkpoint."""
-    resumed = {"trainer_fit_kwargs": {"ckpt_path": str(out / CHECKPOINT), "weights_only": False}}
+    # The checkpoint holds the clock besides weights; older versions of Lightning have no such argument and read it all.
+    whole = {"weights_only": False} if "weights_only" in inspect.signature(pl.Trainer.fit).parameters else {}
+    resumed = {"trainer_fit_kwargs": {"ckpt_path": str(out / CHECKPOINT), **whole}}
     return {"train_dataloader": {"batch_size": BATCH, "shuffle": True, "drop_last": True, "num_workers": 0},
             "val_dataloader": {},
             "trainer": {"max_epochs": EPOCHS, "accelerator": "cpu", "logger": False, "enable_progress_bar": False},
