@@ -14,6 +14,7 @@ from neuralpedal.contract.wavenet import WaveNetSpec
 from neuralpedal.contract.wavenet_weights import WaveNetWeights
 from neuralpedal.convert.audio_codes import choose_audio_code
 from neuralpedal.convert.calibration import calibrate
+from neuralpedal.convert.clipped_ranges import clipped_ranges
 from neuralpedal.convert.float_graph import build_float32, build_w8
 from neuralpedal.convert.hidden_ranges import w8a8_ranges
 from neuralpedal.convert.int8_graph import build_w8a8_on
@@ -119,14 +120,17 @@ def prepare_scheme(scheme: str, source: ConversionSource) -> PreparedScheme:
                           gate_weights(weights, grids), w8a8_arithmetic(grids, weights.spec.skip))
 
 
-def _prepare_wavenet(scheme: str, source: ConversionSource, weights: WaveNetWeights) -> PreparedScheme:
+def _prepare_wavenet(scheme: str, source: ConversionSource, given: WaveNetWeights) -> PreparedScheme:
     no_grids = Arithmetic("free", ())
     if scheme == "float32":
-        return PreparedScheme(scheme, lambda manifest: build_float32(weights, manifest), weights, no_grids)
+        return PreparedScheme(scheme, lambda manifest: build_float32(given, manifest), given, no_grids)
     weights = source.wavenet_rounded
     held = grid_weights(weights)
     if scheme == "w8":
         return PreparedScheme(scheme, lambda manifest: build_w8(weights, manifest), held, no_grids)
-    formats = choose_wavenet_formats(weights.spec, measure_signals(held, source.calibration), scheme)
+    ranges = measure_signals(held, source.calibration)
+    if scheme == "w8a8":
+        ranges = clipped_ranges(held, source.calibration, ranges)
+    formats = choose_wavenet_formats(weights.spec, ranges, scheme)
     return PreparedScheme(scheme, lambda manifest: build_integer_wavenet(held, formats, manifest), held, no_grids,
                           formats)

@@ -18,7 +18,7 @@ from neuralpedal.convert.error_budget import FLOAT_NOISE_ESR, TERMS, ErrorBudget
 from neuralpedal.convert.schemes import PreparedScheme
 from neuralpedal.convert.source import ConversionSource, Signal
 from neuralpedal.convert.wavenet_integers import Formats
-from neuralpedal.convert.wavenet_stretches import cut_stretches, play_stretches
+from neuralpedal.convert.wavenet_stretches import Through, cut_stretches, play_stretches
 
 SECONDS = 4.0
 _SAMPLES_AT_ONCE = 8192
@@ -81,14 +81,7 @@ class WaveNetBudgets:
         """The stretch with signals on their grids, led by as much of the take as the network still hears."""
         begin = self._stretch.start + self._taken_from
         lead = min(begin, weights.spec.receptive_field - 1)
-        grids = {name: _grid(code) for name, code in formats.items()}
-        head = grids.get(f"array{len(weights.spec.arrays) - 1}/answer")
-
-        def through(name: str, signal: Array) -> Array:
-            # The last head has its scale only behind it.
-            grid = head if name == "head" else None if grids.get(name) is head else grids.get(name)
-            return signal if grid is None else grid.snap(signal).astype(np.float32)
-
+        through = _on_grids(weights, formats)
         dry = self._dry[begin - lead : self._stretch.stop + self._taken_from]
         parts = []
         for piece in cut_stretches(weights, dry, _SAMPLES_AT_ONCE, 1):
@@ -99,9 +92,21 @@ class WaveNetBudgets:
         return np.concatenate(parts)[: len(dry)][lead:]
 
 
-def _grid(code: AffineCode) -> Grid:
+def _grid_of(code: AffineCode) -> Grid:
+    """Where a format's integers lie, as real numbers."""
     limits = np.iinfo(code.dtype)
     return Grid(code.scale, *(float(limit - code.zero_point) * code.scale for limit in (limits.min, limits.max)))
+
+
+def _on_grids(weights: WaveNetWeights, formats: Formats) -> Through:
+    """For :func:`play_stretches`: every signal on the grid of its format, the last head when it is scaled."""
+    last = f"array{len(weights.spec.arrays) - 1}/answer"
+    grids = {"head" if name == last else name: _grid_of(code) for name, code in formats.items()}
+
+    def through(name: str, signal: Array) -> Array:
+        return grids[name].snap(signal).astype(np.float32) if name in grids else signal
+
+    return through
 
 
 def _term(name: str, weights: WaveNetWeights) -> str | None:

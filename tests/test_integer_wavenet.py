@@ -27,6 +27,7 @@ from neuralpedal.contract.wavenet import WaveNetSpec
 from neuralpedal.contract.wavenet_plan import pasts
 from neuralpedal.contract.wavenet_weights import WaveNetWeights, random_wavenet
 from neuralpedal.convert import wavenet_integers
+from neuralpedal.convert.clipped_ranges import clipped_ranges
 from neuralpedal.convert.conversion import convert
 from neuralpedal.convert.source import ConversionSource, Take
 from neuralpedal.convert.tflite_writer import Quantization, TfliteWriter
@@ -135,6 +136,21 @@ def test_convert_measures_integer_schemes_and_its_budget_explains_them(kind: str
         assert budget["terms"]["weights"] == report["w8"]["error_budget"]["terms"]["weights"]
     eight = report["w8a8"]["error_budget"]["terms"]
     assert all(eight[term] > report["w8a16"]["error_budget"]["terms"][term] for term in eight if term != "weights")
+
+
+def test_ranges_of_int8_are_clipped_where_the_file_plays_nearer_to_float_by_it(tmp_path: Path) -> None:
+    weights, calibration = random_wavenet(KINDS["a1"], 9), plucks(0.5) ** 3
+    whole = measure_signals(weights, calibration)
+    clipped = clipped_ranges(weights, calibration, whole)
+    assert clipped.keys() == whole.keys() and clipped["dry"].peak < whole["dry"].peak
+    assert all(clipped[name].peak <= whole[name].peak for name in whole)
+    dry, manifest, errors = plucks(0.5, seed=2) ** 3, Manifest(name="x", scheme="w8a8", network=weights.spec), []
+    wanted, path = ReferenceWaveNet(weights).process(dry), tmp_path / "model.tflite"
+    for ranges in (clipped, whole):
+        formats = wavenet_integers.choose_wavenet_formats(weights.spec, ranges, "w8a8")
+        path.write_bytes(wavenet_integers.build_integer_wavenet(weights, formats, manifest))
+        errors.append(esr(wanted, open_integer_wavenet(read_tflite(path)).play(dry)))
+    assert errors[0] < 0.8 * errors[1]
 
 
 def test_silent_calibration_is_refused() -> None:
