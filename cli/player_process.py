@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe
 from typing import Any
 
-from neuralpedal.cli.signal_handlers import handled, held_back
+from neuralpedal.cli.signal_handlers import end_quietly, handled, held_back
 from neuralpedal.contract.errors import DeviceError, PedalError
 
 HANDED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
@@ -118,7 +118,8 @@ def _be_player(play: Play, turn: Turn, pipe: Connection, parent: int, mask: set[
         ctypes.CDLL(None).prctl(_DIES_WITH_PARENT, int(signal.SIGTERM))
         if os.getppid() != parent:
             return
-        with handled(dict.fromkeys((signal.SIGINT, signal.SIGTERM), _end)), held_back(signal.SIGUSR1, signal.SIGUSR2):
+        with (handled(dict.fromkeys((signal.SIGINT, signal.SIGTERM), end_quietly)),
+              held_back(signal.SIGUSR1, signal.SIGUSR2)):
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             play(turn)
     except SystemExit:
@@ -134,10 +135,6 @@ def _be_player(play: Play, turn: Turn, pipe: Connection, parent: int, mask: set[
             sys.stderr.flush()
         finally:
             os._exit(0)
-
-
-def _end(_number: int, _frame: object) -> None:
-    sys.exit()
 
 
 def _portable(error: BaseException) -> BaseException:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from neuralpedal.cli.console import note, print_json, print_table, stderr
-from neuralpedal.cli.signal_handlers import held_back
+from neuralpedal.cli.signal_handlers import end_quietly, handled, held_back
 
 if TYPE_CHECKING:
     from neuralpedal.cli.pedal_loading import PedalPlan
@@ -73,7 +73,7 @@ def command(models: tuple[Path, ...], config: Path | None, list_devices: bool, a
     if not models and config is None:
         raise click.UsageError("no MODEL given; `neuralpedal run --list` shows the sound cards")
     # From here on: importing and opening models takes a second, and a script does not know how long.
-    with held_back(signal.SIGUSR1, signal.SIGUSR2):
+    with handled({signal.SIGTERM: end_quietly}), held_back(signal.SIGUSR1, signal.SIGUSR2):
         from neuralpedal.cli.pedal_loading import Options, PedalPlan
         from neuralpedal.cli.player_keeper import PlayerKeeper
         from neuralpedal.device.controls.keyboard import given_back, stdin_descriptor

@@ -1,6 +1,7 @@
 """Signals that are ours for a while."""
 
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -57,3 +58,8 @@ def handled(handlers: Mapping[signal.Signals, Handler]) -> Iterator[None]:
     finally:
         for number, old in kept.items():
             signal.signal(number, old)
+
+
+def end_quietly(_number: int, _frame: FrameType | None) -> None:
+    """A handler for who has nothing to fade out or to save yet: exit code 0."""
+    sys.exit()

@@ -133,6 +133,21 @@ def test_an_error_in_the_file_is_one_line_with_its_place_and_exit_code_2(cli, tm
     assert code == 2 and f"{config}:5: presets.1.model: " in err
 
 
+def test_sigterm_while_run_reads_its_settings_ends_it_with_exit_code_0(jack_server: JackServer, tmp_path):
+    config, writers = tmp_path / "piped.yaml", []
+    os.mkfifo(config)
+
+    def is_read() -> bool:
+        with suppress(OSError):
+            writers.append(os.open(config, os.O_WRONLY | os.O_NONBLOCK))
+        return len(writers) > 0
+
+    with running(jack_server, "--config", config, "--headless") as process:
+        wait_until(is_read, "run to read its settings")
+        assert end(process) == ""
+    os.close(writers[0])
+
+
 def test_signals_that_come_while_models_load_and_before_there_is_a_card_are_obeyed_once_it_plays(jack_server, tmp_path):
     """Pipes in place of files hold the process where the signal is to find it."""
     settings, log = make(tmp_path).read_text(), tmp_path / "log"
