@@ -95,16 +95,26 @@ def test_upload_verify_select_and_profile_from_the_command_line(port: str, firmw
     assert code == 1 and "is not what mps2-an500 plays" in errors
 
 
-@pytest.mark.parametrize("wanted", [Wanted("w8", 6, family="gru"), Wanted("w8a16", 5, begins=True),
-                                    Wanted("float32", 6, 2, begins=True), Wanted("w8a8", 6, 2),
-                                    Wanted("coarse-fine", 5)], ids=lambda wanted: f"{wanted.family} {wanted.scheme}")
-def test_every_kind_of_network_is_verified_on_the_board(wanted: Wanted, port: str, tmp_path: Path,
-                                                                          firmware: tuple[Path, Samples]) -> None:
-    model = write_pedal(tmp_path / "pedal.tflite", wanted).path
+def check_on_board(wanted: Wanted, port: str, samples: Samples, folder: Path) -> None:
+    """Upload and verify it."""
+    model = write_pedal(folder / "pedal.tflite", wanted).path
     with Board(port) as board:
-        upload(board, write_blob(model, firmware[1]))
+        upload(board, write_blob(model, samples))
         found = verify_board(board, model, 150)
     assert found.passed and (found.max_abs_difference == 0.0 or wanted.scheme in FLOAT_SCHEMES)
+
+
+@pytest.mark.parametrize("wanted", [Wanted("w8", 6, family="gru"), Wanted("w8a16", 5, begins=True),
+                                    Wanted("float32", 6, 2, begins=True)], ids=lambda one: f"{one.family} {one.scheme}")
+def test_gru_and_networks_that_begin_in_a_state_are_verified_on_the_board(wanted: Wanted, port: str, tmp_path: Path,
+                                                                          firmware: tuple[Path, Samples]) -> None:
+    check_on_board(wanted, port, firmware[1], tmp_path)
+
+
+# Its tables make the upload long: one kind of samples is enough, the other one plays in test_link_player.py.
+@pytest.mark.parametrize("firmware", [True], indirect=True, ids=["int16 on a socket"])
+def test_w8a8_is_verified_on_the_board(port: str, firmware: tuple[Path, Samples], tmp_path: Path) -> None:
+    check_on_board(Wanted("w8a8", 6, 2), port, firmware[1], tmp_path)
 
 
 @pytest.mark.parametrize("reset", [False, True], ids=["the host dies", "the board is reset"])

@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from neuralpedal.device.tuner import InputTap, Tuner, find_note, note_of
 
@@ -31,15 +29,14 @@ def heard(samples: np.ndarray, rate_hz: int, block: int = 64) -> Tuner:
     return tuner
 
 
-@settings(deadline=None, max_examples=60)
-@given(st.floats(70.0, 1_000.0), st.sampled_from([44_100, 48_000, 96_000]), st.integers(0, 999),
-       st.floats(0.25, 0.5))
-def test_a_plucked_note_is_right_to_a_tenth_of_a_cent(frequency_hz: float, rate_hz: int, seed: int,
-                                                      seconds: float) -> None:
-    note = heard(pluck(frequency_hz, rate_hz, seed, seconds), rate_hz).note
-    assert note is not None
-    assert abs(1200.0 * np.log2(note.frequency_hz / frequency_hz)) < 0.1
-    assert -50.0 <= note.cents <= 50.0
+@pytest.mark.parametrize("rate_hz", [44_100, 48_000, 96_000])
+def test_a_plucked_note_is_right_to_a_tenth_of_a_cent(rate_hz: int) -> None:
+    for seed, frequency_hz in enumerate(np.geomspace(70.0, 1_000.0, 40)):
+        seconds = np.random.default_rng(seed).uniform(0.25, 0.5)
+        note = heard(pluck(frequency_hz, rate_hz, seed, seconds), rate_hz).note
+        assert note is not None, frequency_hz
+        assert abs(1200.0 * np.log2(note.frequency_hz / frequency_hz)) < 0.1
+        assert -50.0 <= note.cents <= 50.0
 
 
 def test_the_open_strings_have_their_names() -> None:
