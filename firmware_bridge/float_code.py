@@ -17,7 +17,7 @@ from neuralpedal.firmware_bridge.c_text import array, define, float_literal
 from neuralpedal.firmware_bridge.dense_code import dense_defines, dense_stack_bytes, dense_tables
 from neuralpedal.firmware_bridge.generated_code import STACK_BYTES, GeneratedCode, padded
 from neuralpedal.firmware_bridge.initial_state_code import initial_state_table
-from neuralpedal.firmware_bridge.unit_rows import ROWS, kind_of, unit_rows
+from neuralpedal.firmware_bridge.unit_rows import kind_of, unit_rows
 from neuralpedal.firmware_bridge.weight_layout import unit_groups
 
 _RUNTIME_FILES = ("pedal_activations.h", "pedal_float.c", "pedal_float.h", "pedal_first_state.c")
@@ -40,8 +40,7 @@ def float_code(file: TfliteFile) -> GeneratedCode:
         arithmetic="FLOAT", defines=defines, tables=tuple(_tables(weights)), tables_header="pedal_float.h",
         runtime_files=(*_RUNTIME_FILES, kind.unit_file, *["pedal_dense.h"] * spec.bends),
         state_bytes=4 * (spec.num_layers * (size + padded(size)) + padded(size)),
-        table_bytes=4 * (ROWS * size * sum(inputs + size + 1 for inputs in spec.layer_input_sizes) + dense
-                         + spec.sum_inputs),
+        table_bytes=4 * (sum(unit_rows(layer).size for layer in weights.layers) + dense + spec.sum_inputs),
         initial_state=_initial_state(weights), stack_bytes=STACK_BYTES + dense_stack_bytes(weights))
 
 
@@ -54,21 +53,22 @@ def _initial_state(weights: NetworkWeights) -> str:
 
 def _tables(weights: NetworkWeights) -> Iterator[str]:
     for index, layer in enumerate(weights.layers):
-        rows, heard = unit_rows(weights.spec.kind.cell, layer), "PEDAL_HIDDEN" if index else "PEDAL_HEARD"
-        for name, matrix, inputs in (("bias", rows.bias[np.newaxis], "1"), ("kernel", rows.kernel, heard),
-                                     ("recurrent", rows.recurrent, "PEDAL_HIDDEN")):
-            yield _table(f"pedal_layer{index}_{name}[PEDAL_ROWS * {inputs}]", matrix, layer.hidden_size)
+        rows, heard = unit_rows(layer), "PEDAL_HIDDEN" if index else "PEDAL_HEARD"
+        for name, matrix, length in (("bias", rows.bias[np.newaxis], "PEDAL_SUMS"),
+                                     ("kernel", rows.kernel, f"PEDAL_ROWS * {heard}"),
+                                     ("recurrent", rows.recurrent, "PEDAL_ROWS * PEDAL_HIDDEN")):
+            yield _table(f"pedal_layer{index}_{name}[{length}]", matrix, layer.hidden_size)
     yield from dense_tables(weights)
     head = map(float_literal, weights.head_kernel[:, 0])
     yield array("const float pedal_head_weights[PEDAL_SUMMED]", [("", head)])
 
 
 def by_unit(matrix: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """(inputs, 4·H) by gate, in the order in which the kernel reads it: unit, input, gate."""
-    ordered: NDArray[np.float32] = matrix.reshape(len(matrix), 4, size).transpose(2, 0, 1).ravel()
+    """(inputs, R·H) row by row, in the order in which the kernel reads it: unit, input, row."""
+    ordered: NDArray[np.float32] = matrix.reshape(len(matrix), -1, size).transpose(2, 0, 1).ravel()
     return ordered
 
 
 def _table(declaration: str, matrix: NDArray[np.float32], size: int) -> str:
     items = [float_literal(value) for value in by_unit(matrix, size)]
-    return array(f"const float {declaration}", unit_groups(items, 4 * len(matrix), size))
+    return array(f"const float {declaration}", unit_groups(items, matrix.size // size, size))

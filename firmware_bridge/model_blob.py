@@ -104,7 +104,7 @@ def _float_parts(file: TfliteFile, samples: Samples) -> Iterator[bytes]:
 
 def _float_tables(weights: NetworkWeights) -> Iterator[bytes]:
     for layer in weights.layers:
-        rows = unit_rows(weights.spec.kind.cell, layer)
+        rows = unit_rows(layer)
         for matrix in (rows.bias[np.newaxis], rows.kernel, rows.recurrent):
             yield by_unit(matrix, layer.hidden_size).astype("<f4").tobytes()
     yield weights.head_kernel[:, 0].astype("<f4").tobytes()

@@ -15,7 +15,7 @@ from neuralpedal.firmware_bridge.c_text import array, define, float_literal
 from neuralpedal.firmware_bridge.generated_code import GeneratedCode
 from neuralpedal.firmware_bridge.initial_state_code import initial_state_table
 from neuralpedal.firmware_bridge.lane_layout import LaneLayout
-from neuralpedal.firmware_bridge.unit_rows import kind_of, unit_rows
+from neuralpedal.firmware_bridge.unit_rows import filled_rows, kind_of
 from neuralpedal.firmware_bridge.vector_kernel import VectorKernel
 
 _RUNTIME_FILES = ("pedal_gate_lanes.h", "pedal_lanes.h", "pedal_vector.c", "pedal_vector.h", "pedal_first_state.c")
@@ -70,7 +70,7 @@ def holds_beginning(weights: NetworkWeights) -> bool:
 
 def _tables(weights: NetworkWeights, layout: LaneLayout) -> Iterator[str]:
     for index, layer in enumerate(weights.layers):
-        name, rows = f"pedal_layer{index}", unit_rows(weights.spec.kind.cell, layer)
+        name, rows = f"pedal_layer{index}", filled_rows(weights.spec.kind.cell, layer)
         yield _floats(f"{name}_bias[PEDAL_ROWS]", layout.rows(rows.bias[np.newaxis]))
         if index == 0:
             yield _floats(f"{name}_kernel[PEDAL_ROWS]", layout.rows(rows.kernel))

@@ -45,9 +45,10 @@ static void cut_beginning(pedal_blob *blob, cutter *from, size_t hidden_bytes)
 
 static void cut_float(pedal_blob *blob, cutter *from)
 {
-    const size_t size = blob->hidden, row = 4 * sizeof(float);
+    const size_t size = blob->hidden, sums = 4 * sizeof(float);
+    const size_t row = (blob->arithmetic == PEDAL_LINK_ARITHMETIC_GRU ? 3 : 4) * sizeof(float);
     for (int index = 0; index < blob->layers; index++) {
-        blob->layer[index].rows = cut(from, row * size);
+        blob->layer[index].rows = cut(from, sums * size);
         blob->layer[index].kernel = cut(from, row * size * (index == 0 ? 1 : size));
         blob->layer[index].recurrent = cut(from, row * size * size);
     }

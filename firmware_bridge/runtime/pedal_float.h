@@ -14,16 +14,25 @@
 #define PEDAL_SUMMED PEDAL_HIDDEN
 #endif
 
+/* Weights of one unit for one value: an LSTM's gates (input, forget, candidate, output), or a GRU's update, reset and
+ * candidate, whose sums of what is heard and of what is recalled are two. */
+#if defined(PEDAL_CELL_GRU)
+#define PEDAL_UNIT_WEIGHTS 3
+#else
+#define PEDAL_UNIT_WEIGHTS 4
+#endif
+
 #ifndef PEDAL_PLAYER
 
-#define PEDAL_ROWS (4 * PEDAL_HIDDEN)
+#define PEDAL_SUMS (4 * PEDAL_HIDDEN)
+#define PEDAL_ROWS (PEDAL_UNIT_WEIGHTS * PEDAL_HIDDEN)
 
-/* Unit by unit; in each, for every input in turn, its four rows (for an LSTM the gates: input, forget, candidate, output). */
-extern const float pedal_layer0_bias[PEDAL_ROWS];
+/* Unit by unit; in each, for every input in turn, its weights. */
+extern const float pedal_layer0_bias[PEDAL_SUMS];
 extern const float pedal_layer0_kernel[PEDAL_ROWS * PEDAL_HEARD];
 extern const float pedal_layer0_recurrent[PEDAL_ROWS * PEDAL_HIDDEN];
 #if PEDAL_LAYERS > 1
-extern const float pedal_layer1_bias[PEDAL_ROWS];
+extern const float pedal_layer1_bias[PEDAL_SUMS];
 extern const float pedal_layer1_kernel[PEDAL_ROWS * PEDAL_HIDDEN];
 extern const float pedal_layer1_recurrent[PEDAL_ROWS * PEDAL_HIDDEN];
 #endif

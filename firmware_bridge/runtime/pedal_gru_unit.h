@@ -4,7 +4,7 @@
 
 #include "pedal_activations.h"
 
-/* Rows that are all zero: the input knows nothing of what is recalled, the state nothing of what is heard. */
+/* Sums to which nothing is added: the input knows nothing of what is recalled, the state nothing of what is heard. */
 #define PEDAL_IDLE_KERNEL_ROW 3
 #define PEDAL_IDLE_RECURRENT_ROW 2
 

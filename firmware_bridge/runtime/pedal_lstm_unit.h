@@ -4,7 +4,7 @@
 
 #include "pedal_activations.h"
 
-/* Rows that are all zero: none. */
+/* Sums to which nothing is added: none. */
 #define PEDAL_IDLE_KERNEL_ROW 4
 #define PEDAL_IDLE_RECURRENT_ROW 4
 
