@@ -2,12 +2,13 @@
 
     python benchmarks/firmware.py
     python benchmarks/firmware.py --costs firmware_bridge/costs.yaml      (about ten minutes)
-    python benchmarks/firmware.py --boards
+    python benchmarks/firmware.py --family gru --costs firmware_bridge/gru_costs.yaml
+    python benchmarks/firmware.py [--family gru] --boards
 
 Weights are random: no kernel's time depends on them. Integer networks play int16 samples, float ones float samples.
 Instructions are counted in blocks of 48 samples, flash and RAM without start-up code. Exits 1 when a target is missed.
-The second form fits the polynomials that `neuralpedal firmware verify` estimates other sizes and boards with, the third
-prints the largest sizes that they say fit.
+The second form and the third fit the polynomials that `neuralpedal firmware verify` estimates other sizes and boards
+with, the last prints the largest sizes that they say fit.
 """
 
 import argparse
@@ -38,6 +39,7 @@ TARGETS = {("cortex-m7", "w8a16", 16): 5000, ("cortex-m7", "w8a8", 16): 4500, ("
 """Instructions per sample, at most."""
 
 RATE_HZ = 48_000
+_COSTS = {"lstm": "--costs firmware_bridge/costs.yaml", "gru": "--family gru --costs firmware_bridge/gru_costs.yaml"}
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,12 @@ class Row:
     difference_lsb: float
 
 
-def measure(target: str, scheme: str, num_layers: int, hidden_size: int) -> Row:
+def measure(target: str, scheme: str, num_layers: int, hidden_size: int, family: str) -> Row:
     """Generate, build, play."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         name, _, kernels = scheme.partition("/")
-        file = write_pedal(place / "pedal.tflite", Wanted(name, hidden_size, num_layers))
+        file = write_pedal(place / "pedal.tflite", Wanted(name, hidden_size, num_layers, family=family))
         found = measure_emulated(file.path, target, place, io_of(name), kernels or None)
     return Row(target, scheme, num_layers, hidden_size, found.cost, found.stack_bytes, found.difference_lsb)
 
@@ -74,10 +76,10 @@ def print_row(row: Row) -> bool:
     return not missed
 
 
-def fit_costs(rows: list[Row]) -> str:
-    """costs.yaml: by target, scheme and layers the coefficients of 1, H and H² of each figure."""
+def fit_costs(rows: list[Row], family: str) -> str:
+    """costs.yaml or gru_costs.yaml: by target, scheme and layers the coefficients of 1, H and H² of each figure."""
     lines = ["# Instructions per sample and bytes by target, scheme and layers: coefficients of 1, H and H².",
-             "# RAM includes the stack. Written by: python benchmarks/firmware.py --costs firmware_bridge/costs.yaml"]
+             f"# RAM includes the stack. Written by: python benchmarks/firmware.py {_COSTS[family]}"]
     worst: dict[str, float] = {}
     for target in dict.fromkeys(row.target for row in rows):
         lines.append(f"{target}:")
@@ -102,23 +104,25 @@ def _figures(rows: list[Row]) -> Iterator[tuple[str, np.ndarray]]:
     yield "ram_bytes", np.array([row.cost.ram_bytes + row.stack_bytes for row in rows], dtype=float)
 
 
-def print_boards() -> None:
+def print_boards(family: str) -> None:
     """Largest hidden sizes with one and with two layers, by board and arithmetic."""
-    print(f"{'board':20}" + "".join(f"{scheme:>12}" for scheme in FITTED_SCHEMES))
+    schemes = FITTED_SCHEMES if family == "lstm" else FITTED_SCHEMES[:1]
+    print(f"{'board':20}" + "".join(f"{scheme:>12}" for scheme in schemes))
     for name in boards():
-        sizes = ["/".join(str(_largest(scheme, layers, name)) for layers in (1, 2)) for scheme in FITTED_SCHEMES]
+        sizes = ["/".join(str(_largest(scheme, RecurrentSize(layers, 8, family), name)) for layers in (1, 2))
+                 for scheme in schemes]
         print(f"{name:20}" + "".join(f"{size:>12}" for size in sizes))
 
 
-def _largest(scheme: str, num_layers: int, board: str) -> int | None:
-    pedal = MeasuredPedal(scheme, RecurrentSize(num_layers, 8), RATE_HZ)
-    return fit_board(pedal, board).largest_hidden_size
+def _largest(scheme: str, size: RecurrentSize, board: str) -> int | None:
+    return fit_board(MeasuredPedal(scheme, size, RATE_HZ), board).largest_hidden_size
 
 
 def main() -> int:
     """See above."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--targets", nargs="+", default=["cortex-m7", "cortex-m4"])
+    parser.add_argument("--family", choices=("lstm", "gru"), default="lstm", help="GRUs are float32 alone")
     parser.add_argument("--schemes", nargs="+", default=None)
     parser.add_argument("--layers", nargs="+", type=int, default=[1])
     parser.add_argument("--sizes", nargs="+", type=int, default=list(SIZES))
@@ -127,23 +131,24 @@ def main() -> int:
     parser.add_argument("--boards", action="store_true", help="print the largest sizes that fit, and measure nothing")
     options = parser.parse_args()
     if options.boards:
-        print_boards()
+        print_boards(options.family)
         return 0
     if options.costs:
         options.targets, options.sizes, options.layers = FITTED_TARGETS, FITTED_SIZES, (1, 2)
-    options.schemes = options.schemes or (FITTED_SCHEMES if options.costs else SCHEMES)
+    every = FITTED_SCHEMES if options.costs else SCHEMES
+    options.schemes = options.schemes or (every if options.family == "lstm" else every[:1])
     print(f"{'target':14}{'scheme':10}{'size':6}{'instr/smp':>10}{'flash':>10}{'RAM':>8}{'stack':>8}{'off, lsb':>10}")
     rows, met = [], True
     for target in options.targets:
         for scheme in options.schemes:
             for layers in options.layers:
                 for size in options.sizes:
-                    rows.append(measure(target, scheme, layers, size))
+                    rows.append(measure(target, scheme, layers, size, options.family))
                     met &= print_row(rows[-1])
     if options.json:
         write_json(options.json, [asdict(row) for row in rows])
     if options.costs:
-        write_text(options.costs, fit_costs(rows))
+        write_text(options.costs, fit_costs(rows, options.family))
     return int(not met)
 
 

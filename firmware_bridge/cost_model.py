@@ -1,9 +1,9 @@
 """What a pedal of another size, or on another core, would cost: sums of what a network counts, fitted under emulation.
 
 Everything that a recurrent network's kernel does is done once per sample, once per unit or once per pair of units; so a
-polynomial of second order in the hidden size says it within per cents (costs.yaml). A WaveNet's does it once per
-sample, weight, activation or remembered sample (wavenet_costs.yaml). What fits them prints how well. Where the model
-itself was measured, that corrects the estimate.
+polynomial of second order in the hidden size says it within per cents (costs.yaml, gru_costs.yaml). A WaveNet's does it
+once per sample, weight, activation or remembered sample (wavenet_costs.yaml). What fits them prints how well. Where the
+model itself was measured, that corrects the estimate.
 """
 
 from dataclasses import dataclass
@@ -31,13 +31,21 @@ class Cost:
 
 @dataclass(frozen=True)
 class RecurrentSize:
-    """Of a recurrent network: its costs are of 1, H and H², one table per number of layers."""
+    """Of a recurrent network: its costs are of 1, H and H², one file per cell, one table per number of layers."""
 
     num_layers: int
     hidden_size: int
+    cell: str = "lstm"
 
-    file: ClassVar[str] = "costs.yaml"
-    command: ClassVar[str] = "python benchmarks/firmware.py --costs"
+    @property
+    def file(self) -> str:
+        """With the costs."""
+        return "costs.yaml" if self.cell == "lstm" else f"{self.cell}_costs.yaml"
+
+    @property
+    def command(self) -> str:
+        """Fits them."""
+        return f"python benchmarks/firmware.py --family {self.cell} --costs"
 
     @property
     def row(self) -> int:
@@ -81,7 +89,7 @@ def size_of(network: NetworkSpec | WaveNetSpec) -> NetworkSize:
     if isinstance(network, WaveNetSpec):
         return WaveNetSize(network.num_parameters, sum(conv.sums * len(conv.dilations) for conv in network.arrays),
                            sum(conv.channels * sum(conv.all_spans) for conv in network.arrays))
-    return RecurrentSize(network.num_layers, network.hidden_size)
+    return RecurrentSize(network.num_layers, network.hidden_size, network.kind.cell)
 
 
 @dataclass(frozen=True)

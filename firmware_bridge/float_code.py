@@ -54,7 +54,7 @@ def _initial_state(weights: NetworkWeights) -> str:
 def _tables(weights: NetworkWeights) -> Iterator[str]:
     for index, layer in enumerate(weights.layers):
         rows, heard = unit_rows(layer), "PEDAL_HIDDEN" if index else "PEDAL_HEARD"
-        for name, matrix, length in (("bias", rows.bias[np.newaxis], "PEDAL_SUMS"),
+        for name, matrix, length in (("bias", rows.bias[np.newaxis], "PEDAL_BIASES"),
                                      ("kernel", rows.kernel, f"PEDAL_ROWS * {heard}"),
                                      ("recurrent", rows.recurrent, "PEDAL_ROWS * PEDAL_HIDDEN")):
             yield _table(f"pedal_layer{index}_{name}[{length}]", matrix, layer.hidden_size)

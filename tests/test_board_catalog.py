@@ -90,6 +90,15 @@ def test_costs_are_polynomials_of_the_hidden_size() -> None:
     assert model.cost(RecurrentSize(1, 10)) == Cost(321.0, 54.0, 17.0)
 
 
+def test_a_gru_has_costs_of_its_own_which_are_three_quarters_of_an_lstm_s() -> None:
+    """So a board whose core nobody counted on is estimated from a GRU's figures too."""
+    for target in ("cortex-m7", "cortex-m0plus"):
+        lstm, gru = (cost_model(target, "float32", size).cost(size)
+                     for size in (RecurrentSize(1, 40), RecurrentSize(1, 40, "gru")))
+        assert 0.7 < gru.instructions_per_sample / lstm.instructions_per_sample < 0.8
+        assert 0.7 < gru.flash_bytes / lstm.flash_bytes < 0.8
+
+
 def test_a_board_that_runs_from_ram_needs_ram_for_code_and_tables_too() -> None:
     pedal = replace(PEDAL, target="cortex-m7", cost=Cost(1.0, 1_000_000.0, 200.0))
     assert fit_board(pedal, "teensy-4.1").fits
@@ -114,5 +123,5 @@ def test_the_largest_size_fits_and_the_next_does_not(board: str, num_layers: int
 
 
 def test_a_network_without_fitted_costs_is_an_error_that_names_the_command() -> None:
-    with pytest.raises(SpecError, match=r"w8a99 with 1 layers on cortex-m7; python benchmarks/firmware.py --costs"):
+    with pytest.raises(SpecError, match=r"w8a99 with 1 layers on cortex-m7; python .* --family lstm --costs"):
         fit_board(replace(PEDAL, arithmetic="w8a99"), "daisy-seed")

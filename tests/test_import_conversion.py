@@ -9,14 +9,17 @@ import pytest
 
 from capture_files import guitarml_json, network, rtneural_json, write
 from neuralpedal.cli.convert_command import built_in_guitar
-from neuralpedal.contract.audio import write_recording
+from neuralpedal.contract.audio import read_recording, write_recording
 from neuralpedal.contract.errors import RecordingError
+from neuralpedal.contract.metrics import esr
 from neuralpedal.contract.reference import ReferenceNetwork
 from neuralpedal.contract.tflite_file import read_manifest
 from neuralpedal.convert.source import read_source
+from neuralpedal.convert.tuning import GOOD_ENOUGH_ESR
 from neuralpedal.device.engine import open_engine
 from neuralpedal.device.stream import stream
 from neuralpedal.train.importing.capture import ImportOptions
+from neuralpedal.train.importing.formats import read_capture
 from neuralpedal.train.importing.imported_run import import_file
 from signals import RATE_HZ, plucks
 
@@ -131,3 +134,23 @@ def test_a_gain_that_the_weights_cannot_take_in_is_in_the_files(dry: Path, tmp_p
     heard = plucks(4.0)[24_000:25_000]
     assert engine.manifest.output_gain_db == -6.0
     np.testing.assert_allclose(stream(engine, heard), 10 ** -0.3 * ReferenceNetwork(weights).process(heard), atol=1e-5)
+
+
+def test_an_imported_gru_goes_the_whole_line_to_c(
+    dry: Path, tmp_path: Path, cli: Cli, c_compiler: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(GOOD_ENOUGH_ESR, "w8", 0.0)  # which leaves nothing to tune of a network this small
+    path = write(tmp_path / "amp.json", guitarml_json("GRU", 6))
+    run, pedals, project = tmp_path / "run", tmp_path / "pedals", tmp_path / "project"
+    assert cli("import", path, "--out", run)[0] == 0
+    code, text, _ = cli("convert", run, "--out", pedals, "--dry", dry, "--schemes", "w8", "--finetune", "0.02", *FAST,
+                        "--no-report", "--json")
+    row = json.loads(text)["schemes"]["w8"]
+    assert code == 0 and row["finetuned"]["teacher"] == "float"
+    assert 0.0 < row["esr_float"] <= row["esr_float_post_training"] < 1e-3
+    assert cli("render", pedals / "run.w8.tflite", dry, tmp_path / "wet.wav", "--engine", "litert")[0] == 0
+    wanted = ReferenceNetwork(read_capture(path, ImportOptions()).weights).process(plucks(4.0)[:12_000])
+    assert esr(wanted, read_recording(tmp_path / "wet.wav").samples[:12_000]) < 1e-3
+    assert cli("firmware", pedals / "run.w8.tflite", "--out", project)[0] == 0
+    code, text, _ = cli("firmware", "verify", project, "--audio", dry, "--seconds", "0.1", "--json")
+    assert code == 0 and json.loads(text)["passed"]

@@ -24,15 +24,15 @@
 
 #ifndef PEDAL_PLAYER
 
-#define PEDAL_SUMS (4 * PEDAL_HIDDEN)
+#define PEDAL_BIASES (4 * PEDAL_HIDDEN)
 #define PEDAL_ROWS (PEDAL_UNIT_WEIGHTS * PEDAL_HIDDEN)
 
 /* Unit by unit; in each, for every input in turn, its weights. */
-extern const float pedal_layer0_bias[PEDAL_SUMS];
+extern const float pedal_layer0_bias[PEDAL_BIASES];
 extern const float pedal_layer0_kernel[PEDAL_ROWS * PEDAL_HEARD];
 extern const float pedal_layer0_recurrent[PEDAL_ROWS * PEDAL_HIDDEN];
 #if PEDAL_LAYERS > 1
-extern const float pedal_layer1_bias[PEDAL_SUMS];
+extern const float pedal_layer1_bias[PEDAL_BIASES];
 extern const float pedal_layer1_kernel[PEDAL_ROWS * PEDAL_HIDDEN];
 extern const float pedal_layer1_recurrent[PEDAL_ROWS * PEDAL_HIDDEN];
 #endif
