@@ -28,11 +28,11 @@ from neuralpedal.train.wavenet_presets import PRESETS, preset_spec
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from wavenets import write_wavenet
 
-SCHEMES = ("float32",)
+SCHEMES = ("float32", "w8a16")
 TARGETS = ("cortex-m7", "cortex-m4", "cortex-m33", "cortex-m3")
 BOARDS = ("daisy-seed", "teensy-4.1", "pico-2")
 RATE_HZ = 48_000
-LIMITS: dict[tuple[str, str, str], float] = {}
+LIMITS = {("cortex-m7", "w8a16", "a2-lite"): 3300.0}
 """Instructions per sample, at most, by target, scheme and preset."""
 
 

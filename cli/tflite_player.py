@@ -51,12 +51,13 @@ def _library(path: Path, cache: Path | None) -> Path:
 def _refuse_without_c(path: Path) -> None:
     from neuralpedal.contract.manifest import FLOAT_SCHEMES
     from neuralpedal.contract.tflite_file import read_manifest
+    from neuralpedal.firmware_bridge.code_generation import WAVENET_SCHEMES
     from neuralpedal.firmware_bridge.unit_rows import KINDS
 
     manifest = read_manifest(path)
     network = manifest.network
     if isinstance(network, WaveNetSpec):
-        if manifest.scheme not in FLOAT_SCHEMES:
+        if manifest.scheme not in WAVENET_SCHEMES:
             raise FirmwareError(f"{path}: there is no C for a {network.label} as {manifest.scheme}")
         return
     if network.kind.has_frame and manifest.scheme not in FLOAT_SCHEMES:

@@ -31,6 +31,7 @@ from neuralpedal.convert.planned_graph import write_plan
 from neuralpedal.convert.self_description import self_description
 from neuralpedal.convert.tflite_writer import GraphWriter, Quantization, TfliteWriter
 from neuralpedal.convert.wavenet_graph import arrays_by_name
+from neuralpedal.convert.wavenet_shared_steps import shared_steps
 from neuralpedal.convert.wavenet_stretches import cut_stretches, play_stretches
 from neuralpedal.convert.weight_quantization import WEIGHT_LIMIT, WIDE_BIAS_LIMIT
 
@@ -83,6 +84,7 @@ class _Choice:
         self._signal, self._ranges = signal, ranges
         self._last = f"array{len(spec.arrays) - 1}/answer"
         self._arrays = {f"array{index}": array for index, array in enumerate(spec.arrays)}
+        self._shared = shared_steps(spec, ranges, HEADROOM) if self._wide else {}
         self.formats: Formats = {}
         plan = wavenet_plans(spec, signal)[0]
         self.formats["dry"] = self._input(ranges["dry"])
@@ -117,7 +119,11 @@ class _Choice:
         return self._signal is np.int16
 
     def _measured(self, name: str) -> AffineCode:
+        if name in self._shared:
+            return self._code_of(self._shared[name])
         array, place = self._arrays.get(name.split("/")[0]), name.rsplit("/", 1)[-1]
+        if self._wide and array and place in ("heard", "mixed_in"):
+            return self._before_sum(array, name)
         seen = self._ranges["head" if name == self._last else name]
         if place == "sums" and array:
             return self._sums(array, seen)
@@ -125,6 +131,11 @@ class _Choice:
                                                                          array.activation == "tanh"):
             return self._code_of(_Q15)
         return self._code(seen)
+
+    def _before_sum(self, array: ConvArray, name: str) -> AffineCode:
+        """On the sum's steps, where they reach as far."""
+        own, sums = self._code(self._ranges[name]), self._sums(array, self._ranges[f"{name.rsplit('/', 1)[0]}/sums"])
+        return sums if own.scale <= sums.scale else own
 
     def _sums(self, array: ConvArray, seen: Range) -> AffineCode:
         tabled = array.activation == "tanh" or array.gated
@@ -213,8 +224,10 @@ def _quantize(matrix: Any, bias: Any, source: AffineCode, target: AffineCode, pl
     dtype = bias_type(plan.signal)
     limit = WIDE_BIAS_LIMIT if dtype is np.int64 else _NARROW_BIAS_LIMIT
     peaks = np.max(np.abs(rows), axis=1)
-    # Rows that are tiny beside their bias, or nothing: then the scale must suit the bias.
-    least = np.maximum(np.abs(bias) / limit, target.scale * 2.0**-20) / source.scale
+    # Rows that are tiny beside their bias, or nothing: then the scale must suit the bias. With 16 bits the least factor
+    # is one that a product of 32 bits has room for, and makes at most a quarter of a step of difference.
+    finest = 2.0**-16 if dtype is np.int64 else 2.0**-20
+    least = np.maximum(np.abs(bias) / limit, target.scale * finest) / source.scale
     scales = np.maximum(peaks / WEIGHT_LIMIT, least).astype(np.float32)
     steps = scales.astype(np.float64)
     values = np.clip(round_half_away(rows / steps[:, np.newaxis]), -WEIGHT_LIMIT, WEIGHT_LIMIT).astype(np.int8)

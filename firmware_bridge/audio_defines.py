@@ -60,7 +60,8 @@ def output_map(code: AffineCode, gain_db: float) -> Int16Map:
     def wanted(values: Integers) -> Integers:
         return int16_of(code.decode(values) * gain)
 
-    return find_map(wanted, INT16_MIN, INT16_MAX, gain, INT16_STEPS * code.scale, "the output")
+    # The reference multiplies by the scale first.
+    return find_map(wanted, INT16_MIN, INT16_MAX, np.float32(code.scale), INT16_STEPS * float(gain), "the output")
 
 
 def answer_samples(code: AffineCode, gain_db: float) -> Integers:

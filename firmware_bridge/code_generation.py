@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from neuralpedal.contract.errors import ModelFileError, SpecError
+from neuralpedal.contract.integer_network import SCHEME as W8A16
 from neuralpedal.contract.manifest import FLOAT_SCHEMES, Manifest
 from neuralpedal.contract.spec import NetworkSpec
 from neuralpedal.contract.tflite_file import TfliteFile
@@ -20,10 +21,14 @@ from neuralpedal.firmware_bridge.vector_kernel import VectorKernel
 from neuralpedal.firmware_bridge.w8a16_code import w8a16_code
 from neuralpedal.firmware_bridge.w8a16_lanes_code import w8a16_lanes_code
 from neuralpedal.firmware_bridge.wavenet_code import wavenet_code
+from neuralpedal.firmware_bridge.wavenet_w8a16_code import wavenet_w8a16_code
 
 SHARED_RUNTIME_FILES = ("pedal.h", "pedal_audio.h", "pedal_dsp.h")
 MODEL_HEADER, MODEL_SOURCE = "pedal_model.h", "pedal_model.c"
 IO_TYPES = ("float", "int16")
+WAVENET_SCHEMES = (W8A16, *FLOAT_SCHEMES)
+"""That have C for WaveNets."""
+
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,16 @@ def _w8a16_code(file: TfliteFile, request: CodeRequest) -> GeneratedCode:
     return w8a16_lanes_code(file, int16_audio, request.vector) if request.vector else w8a16_code(file, int16_audio)
 
 
+def _wavenet_code(file: TfliteFile, request: CodeRequest) -> GeneratedCode:
+    scheme = file.manifest().scheme
+    if scheme in FLOAT_SCHEMES:
+        return wavenet_code(file, request.vector)
+    if scheme not in WAVENET_SCHEMES:
+        raise ModelFileError(f"{file.path}: a WaveNet as {scheme} has no C; convert it to "
+                             f"{' or '.join(WAVENET_SCHEMES)}")
+    return wavenet_w8a16_code(file, request.io == "int16")
+
+
 def generate_code(file: TfliteFile, request: CodeRequest) -> GeneratedCode:
     """The model's constants and tables.
 
@@ -74,7 +89,7 @@ def generate_code(file: TfliteFile, request: CodeRequest) -> GeneratedCode:
     manifest = file.manifest()
     if isinstance(manifest.network, WaveNetSpec):
         _refuse_kernels(file, request)
-        return wavenet_code(file, request.vector)
+        return _wavenet_code(file, request)
     if manifest.recurrent.kind.has_frame and request.vector and manifest.scheme in FLOAT_SCHEMES:
         return frame_code(file, request.vector)
     if manifest.recurrent.kind.has_frame or manifest.recurrent.kind.cell not in KINDS:

@@ -16,11 +16,14 @@ from neuralpedal.contract.audio_border import open_border
 from neuralpedal.contract.gain import linear_gain
 from neuralpedal.contract.integer_network import SCHEME as W8A16
 from neuralpedal.contract.integer_network import read_integer_network
+from neuralpedal.contract.integer_wavenet import SIGNALS
 from neuralpedal.contract.network_file import read_weights
 from neuralpedal.contract.reference import open_reference
 from neuralpedal.contract.reference_int8 import open_int8_reference
+from neuralpedal.contract.reference_integer_wavenet import open_integer_wavenet
 from neuralpedal.contract.reference_w8a16 import W8A16ReferenceNetwork
 from neuralpedal.contract.tflite_file import TfliteFile
+from neuralpedal.contract.wavenet import WaveNetSpec
 from neuralpedal.firmware_bridge.audio_defines import INT16_STEPS, int16_of
 from neuralpedal.firmware_bridge.coarse_fine_code import pair_decoder
 
@@ -100,7 +103,11 @@ class ExpectedAudio:
 
 
 def _open(file: TfliteFile, kernels: str | None) -> tuple[_Play, Callable[[], None]]:
-    if file.manifest().scheme == W8A16:
+    manifest = file.manifest()
+    if isinstance(manifest.network, WaveNetSpec) and manifest.scheme in SIGNALS:
+        wavenet = open_integer_wavenet(file)
+        return wavenet.play, wavenet.reset
+    if manifest.scheme == W8A16:
         network = W8A16ReferenceNetwork(read_integer_network(file))
         return network.play, network.reset
     if file.is_float:

@@ -65,7 +65,7 @@ def vector_kernels(file: TfliteFile, toolchain: Toolchain) -> Sequence[VectorKer
     """
     network = file.manifest().network
     if isinstance(network, WaveNetSpec):
-        return _wavenet_kernels(toolchain)
+        return _wavenet_kernels(toolchain) if file.is_float else [None]
     if network.bends:
         return [None]
     kernels, scheme = _settings(file, toolchain), file.manifest().scheme

@@ -19,8 +19,8 @@ PLAYER_FILES = (
 )
 KERNEL_FILES = (
     "pedal.h", "pedal_activations.h", "pedal_audio.h", "pedal_dsp.h", "pedal_float.c", "pedal_float.h",
-    "pedal_gemmlowp.h", "pedal_gru_unit.h", "pedal_integer_tables.h", "pedal_lstm_unit.h", "pedal_rescaling.h",
-    "pedal_tflite.c", "pedal_tflite.h", "pedal_w8a16.c", "pedal_w8a16.h", "pedal_w8a16_answer.h",
+    "pedal_factor.h", "pedal_gemmlowp.h", "pedal_gru_unit.h", "pedal_integer_tables.h", "pedal_lstm_unit.h",
+    "pedal_rescaling.h", "pedal_tflite.c", "pedal_tflite.h", "pedal_w8a16.c", "pedal_w8a16.h", "pedal_w8a16_answer.h",
 )
 """What the players include."""
 

@@ -27,7 +27,7 @@ from neuralpedal.firmware_bridge.weight_layout import interleave, unit_groups
 
 _RECIPROCAL_BYTES, _FINE_RECIPROCAL_BYTES = 2 * 257 + 32769, 4 * 257 + 4 * 4097
 
-_SHARED_FILES = ("pedal_integer_tables.h", "pedal_rescaling.h", "pedal_tflite.c", "pedal_tflite.h")
+_SHARED_FILES = ("pedal_factor.h", "pedal_integer_tables.h", "pedal_rescaling.h", "pedal_tflite.c", "pedal_tflite.h")
 
 
 def tflite_code(file: TfliteFile, int16_audio: bool, interpreter: str | None) -> GeneratedCode:

@@ -104,9 +104,9 @@ def _rest(weights: WaveNetWeights, tracks: Sequence[Track]) -> NDArray[Any]:
 def _lists(spec: WaveNetSpec, tracks: Sequence[Track]) -> Iterator[str]:
     """Macro calls, one per kind of layer, track, layer and array; offsets are into the weights as they are stored."""
     kinds = dict.fromkeys((conv, taps) for conv in spec.arrays for taps in conv.kernel_sizes)
-    yield _list("SHAPES(SHAPE)", dict.fromkeys(_shape(*kind) for kind in kinds))
-    yield _list("TRACKS(TRACK)", [f"TRACK({track.channels}, {track.lead}, {track.room}, {track.row}, {track.memory})"
-                                  for track in tracks])
+    yield macro_list("SHAPES(SHAPE)", dict.fromkeys(_shape(*kind) for kind in kinds))
+    yield macro_list("TRACKS(TRACK)", [
+        f"TRACK({track.channels}, {track.lead}, {track.room}, {track.row}, {track.memory})" for track in tracks])
     layers, arrays = [], []
     offsets = iter(itertools.accumulate((math.prod(shape) for shape in weight_shapes(spec)), initial=0))
     for conv, inputs in zip(spec.arrays, spec.array_input_sizes, strict=True):
@@ -120,8 +120,8 @@ def _lists(spec: WaveNetSpec, tracks: Sequence[Track]) -> Iterator[str]:
             next(offsets)
         arrays.append(f"ARRAY({inputs}, {conv.channels}, {len(conv.dilations)}, {entry}, {head}, {conv.head_size}, "
                       f"{conv.head_kernel_size}, {int(conv.head_bias)})")
-    yield _list("CONVOLUTIONS(LAYER)", layers)
-    yield _list("ARRAYS(ARRAY)", arrays)
+    yield macro_list("CONVOLUTIONS(LAYER)", layers)
+    yield macro_list("ARRAYS(ARRAY)", arrays)
 
 
 def _name(conv: ConvArray, taps: int) -> str:
@@ -132,7 +132,8 @@ def _shape(conv: ConvArray, taps: int) -> str:
     return f"SHAPE({_name(conv, taps)}, {conv.channels}, {conv.sums}, {taps}, PEDAL_{conv.activation.upper()})"
 
 
-def _list(name: str, calls: Sequence[str] | dict[str, None]) -> str:
+def macro_list(name: str, calls: Sequence[str] | dict[str, None]) -> str:
+    """A macro of calls, one a line."""
     return f"#define PEDAL_{name} \\\n    " + " \\\n    ".join(calls)
 
 

@@ -6,22 +6,31 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from test_board_examples import compile_example
-from wavenets import KINDS, write_wavenet
+from wavenets import KINDS, wavenet_specs, write_wavenet
 
-from firmware_pedals import need
+from firmware_pedals import compile_pedal, need, trying_audio
+from neuralpedal.cli.tflite_player import open_tflite
 from neuralpedal.contract.errors import ModelFileError, SpecError
+from neuralpedal.contract.wavenet import WaveNetSpec
 from neuralpedal.contract.wavenet_weights import random_wavenet
+from neuralpedal.device.stream import stream
+from neuralpedal.firmware_bridge import wavenet_w8a16_code
 from neuralpedal.firmware_bridge.board_catalog import boards
 from neuralpedal.firmware_bridge.board_example import boards_with_example
 from neuralpedal.firmware_bridge.cost_model import Cost, WaveNetSize, cost_model, size_of
+from neuralpedal.firmware_bridge.expected_audio import ExpectedAudio
 from neuralpedal.firmware_bridge.fit import MeasuredPedal, fit_all, fit_board
 from neuralpedal.firmware_bridge.link.messages import Samples
 from neuralpedal.firmware_bridge.model_blob import write_blob
 from neuralpedal.firmware_bridge.project import PROJECT_FILE, Project, read_project, write_project
 from neuralpedal.firmware_bridge.verification import verify_project
 from neuralpedal.train.wavenet_presets import PRESETS, preset_spec
+from signals import plucks
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -46,6 +55,69 @@ def test_a_project_plays_what_the_reference_plays(target: str, kind: str, scheme
     found = verify_project(make(tmp_path, target, kind, scheme, io).folder)
     assert found.passed, found
     assert found.max_abs_difference <= (1e-5 if io == "float" else 1 / 32768)
+
+
+@pytest.mark.parametrize("io", ["float", "int16"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_integers_are_the_reference_s_in_every_bit(kind: str, io: str, tmp_path: Path) -> None:
+    file = write_wavenet(tmp_path / "pedal.tflite", random_wavenet(KINDS[kind], 4), "w8a16", input_gain_db=3.0,
+                         output_gain_db=-2.0)
+    compiled = compile_pedal(file, tmp_path / "c", io)
+    assert compiled.difference(trying_audio(6000)) == 0.0
+    compiled.pedal.reset()
+    compiled.expected.reset()
+    assert compiled.difference(trying_audio(500), (1,)) == 0.0
+
+
+@settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(spec=wavenet_specs(), seed=st.integers(0, 99))
+def test_any_network_in_integers_is_the_reference(spec: WaveNetSpec, seed: int, tmp_path: Path) -> None:
+    file = write_wavenet(tmp_path / "pedal.tflite", random_wavenet(spec, seed), "w8a16")
+    assert compile_pedal(file, tmp_path / "c", "int16").difference(trying_audio(2000)) == 0.0
+
+
+@pytest.mark.parametrize(("target", "kind"), [
+    ("cortex-m7", "a2"), ("cortex-m7", "gated"), ("cortex-m4", "a1"), ("cortex-m3", "skip"), ("aarch64", "a2"),
+    ("powerpc64", "gated")])
+def test_integers_are_exact_on_every_machine(target: str, kind: str, tmp_path: Path) -> None:
+    programs = {"aarch64": ("aarch64-linux-gnu-gcc", "qemu-aarch64-static"),
+                "powerpc64": ("powerpc64-linux-gnu-gcc", "qemu-ppc64-static")}
+    need(*programs.get(target, ("arm-none-eabi-gcc", "qemu-system-arm")))
+    found = verify_project(make(tmp_path, target, kind, "w8a16", "int16").folder)
+    assert found.passed and found.differing_samples == 0
+
+
+def test_factors_that_no_high_product_has_are_exact_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wavenet_w8a16_code, "_is_high_product", lambda conv: False)
+    file = write_wavenet(tmp_path / "pedal.tflite", random_wavenet(KINDS["a2"], 4), "w8a16")
+    compiled = compile_pedal(file, tmp_path / "c", "int16")
+    assert "PEDAL_FACTOR_INTS 2" in (compiled.project.folder / "pedal_model.h").read_text()
+    assert compiled.difference(trying_audio(3000)) == 0.0
+
+
+def test_a_rounding_that_changed_is_heard(tmp_path: Path) -> None:
+    file = write_wavenet(tmp_path / "pedal.tflite", random_wavenet(KINDS["a2"], 4), "w8a16")
+    compiled = compile_pedal(file, tmp_path / "c", "int16")
+    kernel = compiled.project.folder / "pedal_wavenet_w8a16.c"
+    text = kernel.read_text()
+    right = "pedal_saturate_16(pedal_multiply_high_rounded(sum, by[0]))"
+    assert text.count(right) == 1
+    kernel.write_text(text.replace(right, "pedal_saturate_16((int32_t)(((int64_t)sum * by[0]) >> 32))"))
+    assert not verify_project(compiled.project.folder).passed
+
+
+def test_the_native_engine_plays_integers_exactly(tmp_path: Path) -> None:
+    file = write_wavenet(tmp_path / "pedal.tflite", random_wavenet(KINDS["a1"], 4), "w8a16")
+    dry = plucks(0.05)
+    engine = open_tflite(file.path, "native", 64, tmp_path / "cache")
+    assert "w8a16" in engine.description
+    np.testing.assert_array_equal(stream(engine, dry), ExpectedAudio(file).play(dry))
+
+
+def test_eight_bit_signals_have_no_c_and_the_message_says_what_has(tmp_path: Path) -> None:
+    file = write_wavenet(tmp_path / "pedal.tflite", random_wavenet(KINDS["a1"], 4), "w8a8")
+    with pytest.raises(ModelFileError, match="a WaveNet as w8a8 has no C; convert it to w8a16 or float32 or w8"):
+        write_project(file.path, tmp_path / "project")
 
 
 def test_weights_lie_in_flash_and_the_past_in_ram(tmp_path: Path) -> None:

@@ -52,11 +52,16 @@ typedef int16_t pedal_hidden;
 #endif
 
 #if defined(PEDAL_WAVENET)
+#if defined(PEDAL_ARITHMETIC_FLOAT)
+typedef float pedal_signal;
+#else
+typedef int16_t pedal_signal; /* read in pairs: aligned to four bytes by what lies behind it */
+#endif
 /* Tracks of past samples (pedal_wavenet.h), what one array of layers passes to the next, and where in each track the
  * next sample goes. Fastest where it lies at a multiple of 64 bytes. */
 typedef struct {
-    float memory[PEDAL_MEMORY];
-    float passed[PEDAL_PASSED];
+    pedal_signal memory[PEDAL_MEMORY];
+    pedal_signal passed[PEDAL_PASSED];
     uint32_t at[PEDAL_NUM_TRACKS];
 } pedal_state;
 #elif defined(PEDAL_FRAME)

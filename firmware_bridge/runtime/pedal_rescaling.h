@@ -14,19 +14,7 @@ PEDAL_INLINE int32_t pedal_divide_rounded(int32_t value, int exponent)
     return exponent == 0 ? value : (value + (INT32_C(1) << (exponent - 1)) + (value >> 31)) >> exponent;
 }
 
-/* value * factor, rounded twice: the high product with halves up, then the shift with halves away from zero. A shift to
- * the left wraps. */
-PEDAL_INLINE int32_t pedal_rescale_twice(int32_t value, pedal_factor factor)
-{
-    if (factor.shift > 0)
-        value = (int32_t)((uint32_t)value << factor.shift);
-    const int64_t product = ((int64_t)value * factor.multiplier + (INT32_C(1) << 30)) >> 31;
-    if (factor.shift >= 0)
-        return (int32_t)product;
-    return (int32_t)((product + (INT64_C(1) << (-factor.shift - 1)) + (product >> 63)) >> -factor.shift);
-}
-
-/* The same of half of twice_value, whose shift to the left must not wrap: one instruction has the first rounding. */
+/* As pedal_rescale_twice, of half of twice_value, whose shift to the left must not wrap: one instruction has the first rounding. */
 PEDAL_INLINE int32_t pedal_rescale_doubled(int32_t twice_value, pedal_factor factor)
 {
     if (factor.shift > 0)

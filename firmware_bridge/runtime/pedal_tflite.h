@@ -4,13 +4,8 @@
 
 #include <stdint.h>
 
+#include "pedal_factor.h"
 #include "pedal_integer_tables.h"
-
-/* A factor multiplier * 2^(shift - 31). */
-typedef struct {
-    int32_t multiplier;
-    int shift;
-} pedal_factor;
 
 /* What the gates of a layer share; gates in the order input, forget, candidate, output. */
 typedef struct {
