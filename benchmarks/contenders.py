@@ -27,25 +27,32 @@ BASELINE = "native w8"
 SCHEMES = ("float32", "w8", "w8a16", "w8a8")
 
 
-def write_network(folder: Path, num_layers: int, hidden_size: int, seed: int) -> NetworkWeights:
+def write_network(folder: Path, num_layers: int, hidden_size: int, seed: int,
+                  family: str = "lstm") -> NetworkWeights:
     """Write ``SCHEME.tflite`` of a random network; its weights, which lie on the grid of ``w8``.
 
-    So float32, w8 and w8a16 files hold the same numbers, and only w8a8, which has coarser grids, rounds them again.
+    So float32, w8 and w8a16 files hold the same numbers, and only w8a8, which has coarser grids, rounds them again. A
+    GRU has no integer schemes.
     """
-    spec = NetworkSpec(hidden_size=hidden_size, num_layers=num_layers)
+    spec = NetworkSpec(family=family, hidden_size=hidden_size, num_layers=num_layers)
     manifest = Manifest(name="benchmark", scheme="w8", network=spec)
     path = folder / "w8.tflite"
     path.write_bytes(build_w8(random_weights(spec, seed), manifest))
     weights = read_weights(read_tflite(path))
-    ranges = calibrate(weights, plucks(0.5, seed), lanes=8, warm_up_samples=256)
-    formats = choose_formats(weights, IntegerRanges(ranges.input.peak, tuple(cell.peak for cell in ranges.cell),
-                                                    ranges.output.peak))
-    files = {"float32": build_float32(weights, manifest.model_copy(update={"scheme": "float32"})),
-             "w8a16": build_w8(weights, manifest.model_copy(update={"scheme": "w8a16", "integer_format": formats})),
-             "w8a8": build_w8a8(weights, ranges, manifest.model_copy(update={"scheme": "w8a8"}))}
+    files = {"float32": build_float32(weights, manifest.model_copy(update={"scheme": "float32"}))}
+    if family == "lstm":
+        files |= _integer_files(weights, manifest, seed)
     for scheme, content in files.items():
         (folder / f"{scheme}.tflite").write_bytes(content)
     return weights
+
+
+def _integer_files(weights: NetworkWeights, manifest: Manifest, seed: int) -> dict[str, bytes]:
+    ranges = calibrate(weights, plucks(0.5, seed), lanes=8, warm_up_samples=256)
+    formats = choose_formats(weights, IntegerRanges(ranges.input.peak, tuple(cell.peak for cell in ranges.cell),
+                                                    ranges.output.peak))
+    return {"w8a16": build_w8(weights, manifest.model_copy(update={"scheme": "w8a16", "integer_format": formats})),
+            "w8a8": build_w8a8(weights, ranges, manifest.model_copy(update={"scheme": "w8a8"}))}
 
 
 def open_contenders(folder: Path, weights: NetworkWeights, block_size: int) -> dict[str, Engine]:
@@ -57,7 +64,7 @@ def open_contenders(folder: Path, weights: NetworkWeights, block_size: int) -> d
         PedalError: native ones do not play.
     """
     files = {scheme: folder / f"{scheme}.tflite" for scheme in SCHEMES}
-    engines = {f"native {scheme}": _open_native(path, block_size) for scheme, path in files.items()}
+    engines = {f"native {scheme}": _open_native(path, block_size) for scheme, path in files.items() if path.is_file()}
 
     def onnx_engine() -> Engine:
         from onnx_engine import OnnxEngine
@@ -80,6 +87,9 @@ def open_contenders(folder: Path, weights: NetworkWeights, block_size: int) -> d
         "litert w8a8": lambda: open_engine(files["w8a8"], "litert", block_size),
         "ONNX Runtime": onnx_engine, "tflite-micro w8a8": micro_engine,
     }
+    if weights.spec.family != "lstm":
+        # The others are written for LSTMs alone.
+        others = {name: opened for name, opened in others.items() if name.endswith("float32")}
     for name, opened in others.items():
         try:
             engines[name] = opened()

@@ -3,11 +3,11 @@
     make bench                                   (a minute; sets up its environment first)
     python benchmarks/engines.py --sizes 1x16 2x32 --block 64 --json engines.json --png engines.png
 
-Every size is one random network that all engines play; ESR is each engine's distance from it in float64. A round gives
-every engine a turn, in random order; of each turn some blocks warm the caches and the next are timed one by one.
-Microseconds are percentiles over all timed blocks and hold the clock's own time, which is printed. The ratio is the
-median, over rounds, of an engine's median block to native w8's in the same round: a busy machine disturbs it least.
-Input is noise that was written before, a row per block, output is written memory too.
+Every size is one random network that all engines play, an LSTM, or for gru-1x16 a GRU; ESR is each engine's distance
+from it in float64. A round gives every engine a turn, in random order; of each turn some blocks warm the caches and the
+next are timed one by one. Microseconds are percentiles over all timed blocks and hold the clock's own time, which is
+printed. The ratio is the median, over rounds, of an engine's median block to native w8's in the same round: a busy
+machine disturbs it least. Input is noise that was written before, a row per block, output is written memory too.
 
 The last table is what Python adds to the bare call of the C. Exits 1 when a target is missed: native w8 at least 8
 times as fast as LiteRT float32 at 1×16 and 1×32, at most 1 µs per block for Python, at most 20 ms to open a
@@ -38,7 +38,7 @@ from neuralpedal.device.engine import Engine
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from signals import plucks
 
-SIZES = ("1x8", "1x16", "1x24", "1x32", "1x40", "1x64", "2x16", "2x32")
+SIZES = ("1x8", "1x16", "1x24", "1x32", "1x40", "1x64", "2x16", "2x32", "gru-1x16", "gru-1x32")
 RIVAL, TARGET_RATIO, TARGET_SIZES = "LiteRT float32", 8.0, ("1x16", "1x32")
 TARGET_PYTHON_US, TARGET_OPEN_MS = 1.0, 20.0
 LARGEST_ESR, LARGEST_ESR_W8A8 = 1e-6, 1e-2
@@ -101,10 +101,11 @@ def clock_us() -> float:
 
 
 def measure(size: str, folder: Path, options: argparse.Namespace) -> list[Row]:
-    """All engines at one size, given as LAYERSxHIDDEN."""
-    layers, hidden = (int(part) for part in size.split("x"))
+    """All engines at one size, given as LAYERSxHIDDEN, or FAMILY-LAYERSxHIDDEN."""
+    family, _, shape = size.rpartition("-")
+    layers, hidden = (int(part) for part in shape.split("x"))
     folder.mkdir()
-    weights = write_network(folder, layers, hidden, options.seed)
+    weights = write_network(folder, layers, hidden, options.seed, family or "lstm")
     engines = open_contenders(folder, weights, options.block)
     dry = plucks(_CHECKED_S, options.seed)
     wanted = open_reference(weights).process(dry)
@@ -126,7 +127,7 @@ def measure(size: str, folder: Path, options: argparse.Namespace) -> list[Row]:
 def print_rows(rows: list[Row]) -> None:
     """A size's part of the table."""
     for row in rows:
-        print(f"{row.size:6}{row.engine:20}{row.us_per_block_p50:10.2f}{row.us_per_block_p99:10.2f}"
+        print(f"{row.size:10}{row.engine:20}{row.us_per_block_p50:10.2f}{row.us_per_block_p99:10.2f}"
               f"{row.us_per_sample:11.4f}{row.ratio:11.2f}{row.esr:10.1e}  {row.kernel}", flush=True)
 
 
@@ -173,7 +174,8 @@ def draw(rows: list[Row], path: Path, title: str) -> None:
 def main() -> int:
     """See above."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", nargs="+", default=list(SIZES), metavar="LAYERSxHIDDEN")
+    parser.add_argument("--sizes", nargs="+", default=list(SIZES), metavar="LAYERSxHIDDEN",
+                        help="with gru- before it of a GRU")
     parser.add_argument("--block", type=int, default=64, help="samples per call")
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--blocks", type=int, default=32, help="timed blocks per engine and round")
@@ -184,7 +186,8 @@ def main() -> int:
     title = f"blocks of {options.block}, {options.rounds} rounds of {options.blocks} blocks, {os.cpu_count()} cores"
     clock = clock_us()
     print(f"{title}; the clock's own {clock:.2f} µs per block are included")
-    print(f"{'size':6}{'engine':20}{'µs/blk p50':>10}{'p99':>10}{'µs/sample':>11}{'/native w8':>11}{'ESR':>10}  kernel")
+    print(f"{'size':10}{'engine':20}{'µs/blk p50':>10}{'p99':>10}{'µs/sample':>11}{'/native w8':>11}{'ESR':>10}"
+          "  kernel")
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         for size in options.sizes:

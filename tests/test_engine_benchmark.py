@@ -12,13 +12,14 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
 def test_every_engine_is_timed_and_plays_the_same_network(tmp_path: Path, c_compiler: None) -> None:
-    command = [sys.executable, str(BENCHMARKS / "engines.py"), "--sizes", "2x3", "--rounds", "2", "--blocks", "4",
-               "--json", str(tmp_path / "engines.json"), "--png", str(tmp_path / "engines.png")]
+    command = [sys.executable, str(BENCHMARKS / "engines.py"), "--sizes", "2x3", "gru-1x3", "--rounds", "2",
+               "--blocks", "4", "--json", str(tmp_path / "engines.json"), "--png", str(tmp_path / "engines.png")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
     # Times are this machine's; whether they meet the targets is for `make bench` to say.
     assert done.returncode in (0, 1), done.stderr
     found = json.loads((tmp_path / "engines.json").read_text())
-    rows = {row["engine"]: row for row in found["rows"]}
+    rows, grus = ({row["engine"]: row for row in found["rows"] if row["size"] == size} for size in ("2x3", "gru-1x3"))
+    assert set(grus) == {"native float32", "native w8", "LiteRT float32", "litert float32"}
     assert {"native float32", "native w8", "native w8a16", "native w8a8", "LiteRT float32", "litert w8a8"} <= set(rows)
     assert "another network" not in done.stdout
     assert rows["native w8"]["ratio"] == 1.0
