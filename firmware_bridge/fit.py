@@ -95,14 +95,20 @@ class _Estimate:
         is_float = pedal.arithmetic == _FLOAT
         self._cycles, target = self._core.cycles(is_float), self._core.counting_target(is_float)
         self.counted = target == pedal.target == board.core
-        self._model = cost_model(target, pedal.arithmetic, pedal.size)
         self._corrections = (1.0, 1.0, 1.0)
+        # What was counted for this core needs no fitted costs, and a WaveNet is asked for no other size.
+        self._own = pedal.cost if pedal.target == target and not isinstance(pedal.size, RecurrentSize) else None
+        if self._own:
+            return
+        self._model = cost_model(target, pedal.arithmetic, pedal.size)
         if pedal.cost is not None and pedal.target is not None:
             fitted = cost_model(pedal.target, pedal.arithmetic, pedal.size).cost(pedal.size)
             self._corrections = (pedal.cost.instructions_per_sample / fitted.instructions_per_sample,
                                  pedal.cost.flash_bytes / fitted.flash_bytes, pedal.cost.ram_bytes / fitted.ram_bytes)
 
     def cost(self, size: NetworkSize) -> Cost:
+        if self._own:
+            return self._own
         fitted = self._model.cost(size)
         time, flash, ram = self._corrections
         return Cost(fitted.instructions_per_sample * time, fitted.flash_bytes * flash, fitted.ram_bytes * ram)

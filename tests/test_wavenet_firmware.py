@@ -195,6 +195,13 @@ def test_no_costs_on_any_core_is_an_error() -> None:
     assert not found.fits and "1,000,000 bytes of flash" in found.reason
 
 
+def test_what_was_counted_for_a_core_needs_no_fitted_costs() -> None:
+    pedal = MeasuredPedal("w8a99", size_of(preset_spec("nano", 48_000)), 48_000, "cortex-m7", Cost(6000.0, 4e4, 5e4))
+    assert {fit.board for fit in fit_all(pedal)} == {name for name, board in boards().items()
+                                                     if board.core == "cortex-m7"}
+    assert fit_board(pedal, "daisy-seed").fits
+
+
 def test_a_project_of_before_promises_what_most_kernels_do(tmp_path: Path) -> None:
     project = make(tmp_path)
     path = project.folder / PROJECT_FILE
