@@ -74,9 +74,8 @@ class DensePlayer:
 
     def play(self, signal: NDArray[Any]) -> NDArray[Any]:
         """(…, inputs) to (…, units)."""
-        for bend, kernel, bias in self._layers:
-            signal = bend(signal @ kernel + bias)
-        return signal
+        *_, answer = self.signals(signal)
+        return answer
 
     def signals(self, signal: NDArray[Any]) -> Iterator[NDArray[Any]]:
         """``signal``, then what each layer makes of it, the last one's answer last."""

@@ -23,15 +23,22 @@ def dense_defines(weights: NetworkWeights) -> Iterator[str]:
         yield define("SUMMED", spec.sum_inputs, "by the output")
 
 
-def dense_tables(weights: NetworkWeights) -> Iterator[str]:
-    """Of pedal_model.c."""
+def dense_tables(weights: NetworkWeights, by_input: bool = False) -> Iterator[str]:
+    """Of pedal_model.c; weights unit by unit or, for vectors, input by input."""
     for place, _, layers in _places(weights):
         for index, arrays in enumerate(layers):
             inputs, units = arrays.kernel.shape
             name = f"const float pedal_{place.lower()}{index}"
-            items = [float_literal(value) for value in arrays.kernel.T.ravel()]
-            yield array(f"{name}_weights[{inputs * units}]", unit_groups(items, inputs, units))
+            items = [float_literal(value) for value in (arrays.kernel if by_input else arrays.kernel.T).ravel()]
+            groups = [("", items)] if by_input else unit_groups(items, inputs, units)
+            yield array(f"{name}_weights[{inputs * units}]", groups)
             yield array(f"{name}_bias[{units}]", [("", map(float_literal, arrays.bias))])
+
+
+def dense_bytes(weights: NetworkWeights) -> int:
+    """What the tables take, and behind dense layers those of the output's sum."""
+    arrays = [array for layer in (*weights.front, *weights.head) for array in (layer.kernel, layer.bias)]
+    return sum(array.nbytes for array in arrays) + (weights.head_kernel.nbytes if weights.head else 0)
 
 
 def dense_stack_bytes(weights: NetworkWeights) -> int:

@@ -14,7 +14,7 @@ from neuralpedal.contract.network_file import read_recurrent_weights
 from neuralpedal.contract.tflite_file import TfliteFile
 from neuralpedal.contract.weights import NetworkWeights
 from neuralpedal.firmware_bridge.c_text import array, define, float_literal
-from neuralpedal.firmware_bridge.dense_code import dense_defines, dense_stack_bytes, dense_tables
+from neuralpedal.firmware_bridge.dense_code import dense_bytes, dense_defines, dense_stack_bytes, dense_tables
 from neuralpedal.firmware_bridge.generated_code import STACK_BYTES, GeneratedCode, padded
 from neuralpedal.firmware_bridge.initial_state_code import initial_state_table
 from neuralpedal.firmware_bridge.unit_rows import kind_of, unit_rows
@@ -35,12 +35,12 @@ def float_code(file: TfliteFile) -> GeneratedCode:
         define("OUTPUT_GAIN", float_literal(linear_gain(manifest.output_gain_db))),
         *dense_defines(weights),
     )
-    dense = sum((inputs + 1) * units for shapes in spec.dense_shapes for inputs, units in shapes)
     return GeneratedCode(
         arithmetic="FLOAT", defines=defines, tables=tuple(_tables(weights)), tables_header="pedal_float.h",
         runtime_files=(*_RUNTIME_FILES, kind.unit_file, *["pedal_dense.h"] * spec.bends),
         state_bytes=4 * (spec.num_layers * (size + padded(size)) + padded(size)),
-        table_bytes=4 * (sum(unit_rows(layer).size for layer in weights.layers) + dense + spec.sum_inputs),
+        table_bytes=4 * (sum(unit_rows(layer).size for layer in weights.layers) + (0 if spec.head else size))
+        + dense_bytes(weights),
         initial_state=_initial_state(weights), stack_bytes=STACK_BYTES + dense_stack_bytes(weights))
 
 

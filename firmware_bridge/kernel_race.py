@@ -66,12 +66,10 @@ def vector_kernels(file: TfliteFile, toolchain: Toolchain) -> Sequence[VectorKer
     network = file.manifest().network
     if isinstance(network, WaveNetSpec):
         return _wavenet_kernels(toolchain) if file.is_float else [None]
-    if network.bends:
-        return [None]
     kernels, scheme = _settings(file, toolchain), file.manifest().scheme
     if scheme == "float32":
         return [replace(kernel, precise=True) for kernel in kernels if kernel and not kernel.int16_weights]
-    if scheme not in FLOAT_SCHEMES or holds_beginning(read_recurrent_weights(file)):
+    if scheme not in FLOAT_SCHEMES or (holds_beginning(read_recurrent_weights(file)) and not network.bends):
         return kernels
     return [kernel for kernel in kernels if kernel is None or not kernel.int16_weights]
 

@@ -12,6 +12,7 @@ from neuralpedal.contract.network_file import read_recurrent_weights
 from neuralpedal.contract.tflite_file import TfliteFile
 from neuralpedal.contract.weights import NetworkWeights
 from neuralpedal.firmware_bridge.c_text import array, define, float_literal
+from neuralpedal.firmware_bridge.dense_code import dense_bytes, dense_defines, dense_tables
 from neuralpedal.firmware_bridge.generated_code import GeneratedCode
 from neuralpedal.firmware_bridge.initial_state_code import initial_state_table
 from neuralpedal.firmware_bridge.lane_layout import LaneLayout
@@ -28,9 +29,8 @@ def vector_code(file: TfliteFile, kernel: VectorKernel) -> GeneratedCode:
     """The C of a file. Raises ModelFileError when it holds no float network."""
     weights, manifest = read_recurrent_weights(file), file.manifest()
     spec = weights.spec
-    if spec.bends:
-        raise SpecError(f"{file.path}: a {spec.label}; kernels with vectors have no dense layers that bend, the "
-                        "portable one has")
+    if spec.bends and kernel.int16_weights:
+        raise SpecError(f"{file.path}: a {spec.label}; dense layers that bend want states of float")
     kind = kind_of(weights)
     layout = LaneLayout(spec.hidden_size, kernel, kind.factors)
     defines = (
@@ -42,15 +42,17 @@ def vector_code(file: TfliteFile, kernel: VectorKernel) -> GeneratedCode:
         define("HEAD_BIAS", float_literal(weights.head_bias[0])),
         define("INPUT_GAIN", float_literal(linear_gain(manifest.input_gain_db))),
         define("OUTPUT_GAIN", float_literal(linear_gain(manifest.output_gain_db))),
+        *dense_defines(weights),
     )
     matrices, weight_bytes = 2 * spec.num_layers - 1, 2 if kernel.int16_weights else 4
     steps = 16 * layout.units * matrices if kernel.int16_weights else 0
     return GeneratedCode(
         arithmetic="FLOAT", defines=defines, tables=tuple(_tables(weights, layout)), tables_header="pedal_vector.h",
-        runtime_files=(*_RUNTIME_FILES, kind.lanes_file),
+        runtime_files=(*_RUNTIME_FILES, kind.lanes_file, *["pedal_activations.h", "pedal_dense.h"] * spec.bends),
         state_bytes=spec.num_layers * (4 + weight_bytes) * layout.units,
         table_bytes=(matrices * 4 * layout.units**2 * weight_bytes + steps
-                     + (4 * (spec.num_layers + 1) + 1) * 4 * layout.units),
+                     + (4 * (spec.num_layers + spec.layer_input_sizes[0]) + (not spec.head)) * 4 * layout.units
+                     + dense_bytes(weights)),
         initial_state=_initial_state(weights, kernel))
 
 
@@ -73,10 +75,14 @@ def _tables(weights: NetworkWeights, layout: LaneLayout) -> Iterator[str]:
         name, rows = f"pedal_layer{index}", filled_rows(weights.spec.kind.cell, layer)
         yield _floats(f"{name}_bias[PEDAL_ROWS]", layout.rows(rows.bias[np.newaxis]))
         if index == 0:
-            yield _floats(f"{name}_kernel[PEDAL_ROWS]", layout.rows(rows.kernel))
+            yield _floats(f"{name}_kernel[PEDAL_ROWS * PEDAL_HEARD]", layout.rows(rows.kernel))
         else:
             yield from _matrix(f"{name}_kernel", rows.kernel, layout)
         yield from _matrix(f"{name}_recurrent", rows.recurrent, layout)
+    yield from dense_tables(weights, by_input=True)
+    if weights.head:
+        yield _floats("pedal_head_weights[PEDAL_SUMMED]", weights.head_kernel)
+        return
     head = np.zeros(layout.units)
     head[: weights.spec.hidden_size] = weights.head_kernel[:, 0]
     yield _floats("pedal_head_weights[PEDAL_UNITS]", head / _LARGEST_STATE if layout.kernel.int16_weights else head)

@@ -167,8 +167,13 @@ def test_the_c_plays_them_with_every_activation_and_from_a_state(family: str, tm
     weights = begun(weights, 3, hidden=0.5, cell=1.0) if family == "lstm" else weights
     state = {"initial_state": tuple(tuple(tuple(map(float, array)) for array in layer)
                                     for layer in weights.initial_state)} if weights.initial_state else {}
-    compiled = compile_pedal(read_tflite(file_of(weights, tmp_path / "model.tflite", **state)), tmp_path / "c")
-    np.testing.assert_allclose(compiled.pedal.process(DRY, (7, 64)), open_reference(weights).process(DRY), atol=1e-6)
+    path, wanted = file_of(weights, tmp_path / "model.tflite", **state), open_reference(weights).process(DRY)
+    compiled = compile_pedal(read_tflite(path), tmp_path / "c")
+    np.testing.assert_allclose(compiled.pedal.process(DRY, (7, 64)), wanted, atol=1e-6)
+    library = build_native(path, tmp_path / "cache")
+    assert "lanes" in library.kernel
+    native = open_engine(path, "native", 16, library=library.folder)
+    np.testing.assert_allclose(stream(native, DRY), wanted, atol=1e-6)
 
 
 def test_a_graph_of_other_layers_than_its_manifest_says_is_refused(tmp_path: Path) -> None:

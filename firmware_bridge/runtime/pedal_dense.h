@@ -1,7 +1,7 @@
 /* Dense layers that bend, in front of the recurrent layers and behind them.
  *
  * PEDAL_FRONT and PEDAL_BEHIND of pedal_model.h list them in the order of the signal, each as LAYER(name, inputs, units,
- * activation); weights lie unit by unit.
+ * activation). Weights lie unit by unit, or for machines with vectors input by input.
  */
 #ifndef PEDAL_DENSE_H
 #define PEDAL_DENSE_H
@@ -29,12 +29,20 @@ PEDAL_BEHIND(PEDAL_DECLARE_DENSE)
 PEDAL_INLINE void pedal_dense_sums(float *sums, const float *weights, const float *bias, const float *signal, int inputs,
                                    int units)
 {
+#if defined(PEDAL_LANES)
+    for (int unit = 0; unit < units; unit++)
+        sums[unit] = bias[unit];
+    for (int k = 0; k < inputs; k++, weights += units)
+        for (int unit = 0; unit < units; unit++)
+            sums[unit] = PEDAL_FMA(weights[unit], signal[k], sums[unit]);
+#else
     for (int unit = 0; unit < units; unit++, weights += inputs) {
         float sum = bias[unit];
         for (int k = 0; k < inputs; k++)
             sum = PEDAL_FMA(weights[k], signal[k], sum);
         sums[unit] = sum;
     }
+#endif
 }
 
 PEDAL_INLINE float pedal_relu_float(float x)

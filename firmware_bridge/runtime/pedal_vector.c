@@ -14,6 +14,9 @@
  */
 #include "pedal_audio.h"
 #include "pedal_vector.h"
+#if defined(PEDAL_FRONT) || defined(PEDAL_BEHIND)
+#include "pedal_dense.h"
+#endif
 #if defined(PEDAL_CELL_GRU)
 #include "pedal_gru_lanes.h"
 #else
@@ -151,8 +154,8 @@ PEDAL_INLINE void pedal_add_early(pedal_sums sums[PEDAL_GROUPS][4], const pedal_
 }
 
 /* One sample through one layer; returns what the head sums. heard: the states of the layer below, or 0 for the first
- * layer, which hears x. now: which half of memory holds the old states. */
-PEDAL_INLINE pedal_floats pedal_step_layer(pedal_layer_work *layer, int now, const pedal_layer_tables *tables, float x,
+ * layer, which hears the PEDAL_HEARD values of x. now: which half of memory holds the old states. */
+PEDAL_INLINE pedal_floats pedal_step_layer(pedal_layer_work *layer, int now, const pedal_layer_tables *tables, const float *x,
                                            const pedal_states *heard)
 {
     pedal_states own;
@@ -175,7 +178,8 @@ PEDAL_INLINE pedal_floats pedal_step_layer(pedal_layer_work *layer, int now, con
             const int place = (4 * PEDAL_TOGETHER * chunk + row) * PEDAL_LANES;
             *sum = pedal_load(tables->bias + place);
             if (!heard && row % 4 != PEDAL_IDLE_KERNEL_ROW)
-                *sum += pedal_load(pedal_layer0_kernel + place) * pedal_splat(x);
+                for (int k = 0; k < PEDAL_HEARD; k++)
+                    *sum += pedal_load(pedal_layer0_kernel + k * PEDAL_ROWS + place) * pedal_splat(x[k]);
             part[row / 4][row % 4] = PEDAL_FIRST_SUM(*sum);
 #if PEDAL_LATE
             part[row / 4][row % 4] += sums[chunk * PEDAL_TOGETHER + row / 4][row % 4];
@@ -202,7 +206,9 @@ PEDAL_INLINE pedal_floats pedal_step_layer(pedal_layer_work *layer, int now, con
         for (int member = 0; member < PEDAL_TOGETHER; member++) {
             const int group = chunk * PEDAL_TOGETHER + member;
             const pedal_floats hidden = pedal_step_group(z[member], &layer->cell[group]);
+#if !defined(PEDAL_BEHIND)
             answer += hidden * pedal_load(pedal_head_weights + group * PEDAL_LANES);
+#endif
 #if PEDAL_INT16_WEIGHTS
             layer->registers[group] = pedal_pack(hidden);
             if (!PEDAL_REGISTERS)
@@ -228,7 +234,11 @@ PEDAL_INLINE float pedal_step(pedal_layer_work *layers, int now, float x)
 {
     static const pedal_layer_tables first = {pedal_layer0_bias, 0, pedal_layer0_recurrent, 0,
                                              PEDAL_TABLE_STEPS(pedal_layer0_recurrent_steps)};
-    pedal_floats answer = pedal_step_layer(&layers[0], now, &first, x, 0);
+    const float *signal = &x;
+#if defined(PEDAL_FRONT)
+    PEDAL_FRONT(PEDAL_PLAY_DENSE)
+#endif
+    pedal_floats answer = pedal_step_layer(&layers[0], now, &first, signal, 0);
 #if PEDAL_LAYERS > 1
     static const pedal_layer_tables second = {pedal_layer1_bias, pedal_layer1_kernel, pedal_layer1_recurrent,
                                               PEDAL_TABLE_STEPS(pedal_layer1_kernel_steps),
@@ -238,9 +248,24 @@ PEDAL_INLINE float pedal_step(pedal_layer_work *layers, int now, float x)
 #pragma GCC unroll 16
     for (int group = 0; group < PEDAL_GROUPS; group++)
         heard.registers[group] = layers[0].registers[group];
-    answer = pedal_step_layer(&layers[1], now, &second, x, &heard);
+    answer = pedal_step_layer(&layers[1], now, &second, 0, &heard);
 #endif
-    return pedal_sum_lanes(answer) + PEDAL_HEAD_BIAS + (PEDAL_SKIP ? x : 0.0f);
+    float y = PEDAL_HEAD_BIAS + (PEDAL_SKIP ? x : 0.0f);
+#if defined(PEDAL_BEHIND)
+    /* Such kernels have states of float. */
+    (void)answer;
+    float hidden[PEDAL_UNITS];
+#pragma GCC unroll 16
+    for (int group = 0; group < PEDAL_GROUPS; group++)
+        pedal_store(hidden + group * PEDAL_LANES, layers[PEDAL_LAYERS - 1].registers[group]);
+    signal = hidden;
+    PEDAL_BEHIND(PEDAL_PLAY_DENSE)
+    for (int k = 0; k < PEDAL_SUMMED; k++)
+        y += pedal_head_weights[k] * signal[k];
+    return y;
+#else
+    return pedal_sum_lanes(answer) + y;
+#endif
 }
 
 PEDAL_INLINE void pedal_take_up(pedal_layer_work *layer, const pedal_layer_state *state)

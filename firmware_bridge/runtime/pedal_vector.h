@@ -18,13 +18,21 @@
 #define PEDAL_WEIGHTS (PEDAL_ROWS * PEDAL_UNITS)
 #define PEDAL_ALIGNED __attribute__((aligned(64)))
 
+/* How many values the first layer hears and the output sums: dense layers may lie between (pedal_dense.h). */
+#ifndef PEDAL_HEARD
+#define PEDAL_HEARD 1
+#endif
+#ifndef PEDAL_SUMMED
+#define PEDAL_SUMMED PEDAL_UNITS
+#endif
+
 /* Tables belong to the library: another library's cannot take their place, so that they need not be looked up. */
 #pragma GCC visibility push(hidden)
-extern const float pedal_layer0_bias[PEDAL_ROWS], pedal_layer0_kernel[PEDAL_ROWS];
+extern const float pedal_layer0_bias[PEDAL_ROWS], pedal_layer0_kernel[PEDAL_ROWS * PEDAL_HEARD];
 #if PEDAL_LAYERS > 1
 extern const float pedal_layer1_bias[PEDAL_ROWS];
 #endif
-extern const float pedal_head_weights[PEDAL_UNITS];
+extern const float pedal_head_weights[PEDAL_SUMMED];
 
 #if PEDAL_INT16_WEIGHTS
 /* A weight is its int16 times the step of its row, which holds the step of the states as well. */
