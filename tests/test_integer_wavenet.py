@@ -10,7 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wavenets import KINDS, build_in_integers, conv_array, wavenet_specs, write_wavenet
+from wavenets import KINDS, build_in_integers, conv_array, source_of, wavenet_specs, write_wavenet
 
 from neuralpedal.cli.file_player import FilePlayer
 from neuralpedal.contract import integer_operators
@@ -29,7 +29,6 @@ from neuralpedal.contract.wavenet_weights import WaveNetWeights, random_wavenet
 from neuralpedal.convert import wavenet_integers
 from neuralpedal.convert.clipped_ranges import clipped_ranges
 from neuralpedal.convert.conversion import convert
-from neuralpedal.convert.source import ConversionSource, Take
 from neuralpedal.convert.tflite_writer import Quantization, TfliteWriter
 from neuralpedal.convert.wavenet_integers import measure_signals
 from neuralpedal.convert.wavenet_stretches import cut_stretches, play_stretches
@@ -115,13 +114,6 @@ def test_stretches_side_by_side_play_as_the_reference_does(kind: str) -> None:
     found = np.concatenate([head.ravel() for head in heads])[: len(dry)]
     wanted = ReferenceWaveNet(weights).head_signal(dry) * weights.spec.head_scale
     np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5)
-
-
-def source_of(weights: WaveNetWeights) -> ConversionSource:
-    dry = plucks(1.0)
-    wet = ReferenceWaveNet(weights).process(dry).astype(np.float32)
-    return ConversionSource("net", weights, lambda samples: ReferenceWaveNet(weights).process(samples).astype(
-        np.float32), dry, Take(dry, wet[4800:], 4800, "plucks"), {"weights_sha256": weights.digest()})
 
 
 @pytest.mark.parametrize("kind", ["gated", "skip"])

@@ -9,7 +9,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wavenets import KINDS, conv_array
+from wavenets import KINDS, conv_array, source_of
 
 from damage import with_flipped_bits
 from neuralpedal.cli.file_player import FilePlayer
@@ -30,7 +30,6 @@ from neuralpedal.convert import wavenet_graph
 from neuralpedal.convert.conversion import convert
 from neuralpedal.convert.float_graph import build_float32, build_w8
 from neuralpedal.convert.schemes import check_schemes, parse_schemes
-from neuralpedal.convert.source import ConversionSource, Take
 from neuralpedal.convert.tuning import check_tunable
 from neuralpedal.convert.wavenet_graph import grid_weights
 from neuralpedal.device.engine import open_engine
@@ -145,13 +144,6 @@ def test_what_training_left_on_its_grid_loses_nothing_in_w8(kind: str) -> None:
 def test_int8_weights_make_a_large_network_s_file_smaller(tmp_path: Path) -> None:
     weights = random_wavenet(preset_spec("standard", 48_000), 1)
     assert write(tmp_path / "b", weights, "w8").stat().st_size < 0.8 * write(tmp_path / "a", weights).stat().st_size
-
-
-def source_of(weights: WaveNetWeights) -> ConversionSource:
-    dry = plucks(1.0)
-    wet = ReferenceWaveNet(weights).process(dry).astype(np.float32)
-    return ConversionSource("net", weights, lambda samples: ReferenceWaveNet(weights).process(samples).astype(
-        np.float32), dry, Take(dry, wet[4800:], 4800, "plucks"), {"weights_sha256": weights.digest()})
 
 
 def test_convert_measures_both_schemes_and_says_where_the_error_comes_from(tmp_path: Path) -> None:

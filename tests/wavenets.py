@@ -3,13 +3,16 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
 from neuralpedal.contract.manifest import Manifest
+from neuralpedal.contract.reference_wavenet import ReferenceWaveNet
 from neuralpedal.contract.tflite_file import TfliteFile, read_tflite
 from neuralpedal.contract.wavenet import ConvArray, WaveNetSpec
 from neuralpedal.contract.wavenet_weights import WaveNetWeights
 from neuralpedal.convert.float_graph import build_float32, build_w8
+from neuralpedal.convert.source import ConversionSource, Take
 from neuralpedal.convert.wavenet_integers import build_integer_wavenet, choose_wavenet_formats, measure_signals
 from signals import plucks
 
@@ -43,6 +46,14 @@ def build_in_integers(weights: WaveNetWeights, manifest: Manifest) -> bytes:
     """A ``w8a16`` or ``w8a8`` file, calibrated on plucks."""
     formats = choose_wavenet_formats(weights.spec, measure_signals(weights, plucks(0.3)), manifest.scheme)
     return build_integer_wavenet(weights, formats, manifest)
+
+
+def source_of(weights: WaveNetWeights) -> ConversionSource:
+    """What ``convert`` reads of a network that was trained on plucks."""
+    dry = plucks(1.0)
+    wet = ReferenceWaveNet(weights).process(dry).astype(np.float32)
+    return ConversionSource("net", weights, lambda samples: ReferenceWaveNet(weights).process(samples).astype(
+        np.float32), dry, Take(dry, wet[4800:], 4800, "plucks"), {"weights_sha256": weights.digest()})
 
 
 @st.composite
