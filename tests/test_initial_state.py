@@ -26,8 +26,6 @@ from neuralpedal.convert.float_graph import build_float32
 from neuralpedal.device.engine import Engine, open_engine
 from neuralpedal.device.stream import stream
 from neuralpedal.firmware_bridge.host_library import build_library
-from neuralpedal.firmware_bridge.link.protocol import Samples
-from neuralpedal.firmware_bridge.model_blob import write_blob
 from neuralpedal.firmware_bridge.native_library import build_native
 from neuralpedal.firmware_bridge.project import write_project
 from neuralpedal.firmware_bridge.verification import verify_project
@@ -214,8 +212,3 @@ def test_a_beginning_that_a_scheme_cannot_hold_is_warned_of(tmp_path: Path, cli:
     warned = {name: row["warnings"] for name, row in json.loads(text)["schemes"].items()}
     assert code == 0 and "begins beyond" in warned["w8a16"][0] and not any("beyond" in text for text in warned["w8"])
     assert read_tflite(tmp_path / "pedals" / "run.w8.tflite").manifest().initial_state is not None
-
-
-def test_a_player_on_a_board_refuses_what_it_would_begin_otherwise(tmp_path: Path) -> None:
-    with pytest.raises(ModelFileError, match="begins in a state of its own"):
-        write_blob(write_pedal(tmp_path / "a.tflite", Wanted("w8a16", begins=True)).path, Samples.INT16)
