@@ -55,7 +55,8 @@ def test_a_golden_file_is_small_and_says_what_it_is(name):
     path = GOLDEN / f"{name}.tflite"
     manifest = read_manifest(path)
     assert f"{manifest.name}{'.coarse-fine' if manifest.audio_code else ''}.{manifest.scheme}" == name
-    assert max(path.stat().st_size, path.with_suffix(".npz").stat().st_size) < 10_000
+    # An integer WaveNet names some 200 tensors with their formats.
+    assert max(path.stat().st_size, path.with_suffix(".npz").stat().st_size) < 12_000
 
 
 @pytest.mark.parametrize("network", generate.NETWORKS, ids=lambda network: network.name)

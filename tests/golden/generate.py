@@ -21,11 +21,12 @@ from neuralpedal.contract.manifest import Manifest
 from neuralpedal.contract.network_file import read_weights
 from neuralpedal.contract.reference import open_reference
 from neuralpedal.contract.reference_int8 import open_int8_reference
+from neuralpedal.contract.reference_integer_wavenet import open_integer_wavenet
 from neuralpedal.contract.reference_w8a16 import W8A16ReferenceNetwork
 from neuralpedal.contract.spec import make_spec
 from neuralpedal.contract.tflite_file import TfliteFile, read_tflite
 from neuralpedal.contract.wavenet import ConvArray, make_wavenet
-from neuralpedal.contract.wavenet_weights import random_wavenet
+from neuralpedal.contract.wavenet_weights import WaveNetWeights, random_wavenet
 from neuralpedal.contract.weights import NetworkWeights, random_weights
 from neuralpedal.convert.calibration import ActivationRanges, Range, calibrate
 from neuralpedal.convert.float_graph import build_float32, build_w8
@@ -34,6 +35,8 @@ from neuralpedal.convert.int16_graph import build_tflm16x8
 from neuralpedal.convert.integer_formats import IntegerRanges, choose_formats
 from neuralpedal.convert.schemes import schemes_for
 from neuralpedal.convert.signal_grids import choose_coarse_fine_grids
+from neuralpedal.convert.wavenet_graph import grid_weights
+from neuralpedal.convert.wavenet_integers import build_integer_wavenet, choose_wavenet_formats, measure_signals
 
 FOLDER = Path(__file__).parent
 
@@ -93,9 +96,8 @@ def write_all(folder: Path) -> None:
                          build_w8a8_on(weights, grids, _manifest(network, weights, "w8a8")))
     for network in WAVENETS:
         wavenet = random_wavenet(network.spec, network.seed)
-        for scheme, build in (("float32", build_float32), ("w8", build_w8)):
-            _write_model(folder / f"{network.name}.{scheme}", network,
-                         build(wavenet, _manifest(network, wavenet, scheme)))
+        for scheme in schemes_for(network.spec):
+            _write_model(folder / f"{network.name}.{scheme}", network, _build_wavenet(network, wavenet, scheme))
 
 
 def _write_model(stem: Path, network: GoldenNetwork, model: bytes) -> None:
@@ -118,6 +120,17 @@ def _build(network: GoldenNetwork, weights: NetworkWeights, scheme: str) -> byte
     return build_w8a8(weights, _ranges(network, weights), manifest)
 
 
+def _build_wavenet(network: GoldenNetwork, weights: WaveNetWeights, scheme: str) -> bytes:
+    manifest = _manifest(network, weights, scheme)
+    if scheme == "float32":
+        return build_float32(weights, manifest)
+    if scheme == "w8":
+        return build_w8(weights, manifest)
+    held = grid_weights(weights)
+    ranges = {name: _outwards(seen) for name, seen in measure_signals(held, _calibration(network)).items()}
+    return build_integer_wavenet(held, choose_wavenet_formats(network.spec, ranges, scheme), manifest)
+
+
 def _manifest(network: GoldenNetwork, weights: AnyWeights, scheme: str) -> Manifest:
     return Manifest(name=network.name, scheme=scheme, network=network.spec, input_gain_db=network.input_gain_db,
                     output_gain_db=network.output_gain_db, provenance={"weights_sha256": weights.digest()})
@@ -125,15 +138,19 @@ def _manifest(network: GoldenNetwork, weights: AnyWeights, scheme: str) -> Manif
 
 def _ranges(network: GoldenNetwork, weights: NetworkWeights) -> ActivationRanges:
     """Calibrated ranges, rounded outwards: another machine's tanh must not change the file in its last bit."""
+    found = calibrate(weights, _calibration(network), 8, 64)
+    return ActivationRanges(_outwards(found.input), tuple(map(_outwards, found.hidden)),
+                            tuple(map(_outwards, found.cell)), _outwards(found.head), _outwards(found.output))
+
+
+def _calibration(network: GoldenNetwork) -> Signal:
     noise = np.random.default_rng(network.seed).uniform(-0.5, 0.5, _CALIBRATION_SAMPLES)
-    found = calibrate(weights, (noise * _factor(network.input_gain_db)).astype(np.float32), 8, 64)
+    return (noise * _factor(network.input_gain_db)).astype(np.float32)
 
-    def outwards(tight: Range) -> Range:
-        return Range(math.floor(tight.low * _RANGE_STEPS) / _RANGE_STEPS,
-                     math.ceil(tight.high * _RANGE_STEPS) / _RANGE_STEPS)
 
-    return ActivationRanges(outwards(found.input), tuple(map(outwards, found.hidden)),
-                            tuple(map(outwards, found.cell)), outwards(found.head), outwards(found.output))
+def _outwards(tight: Range) -> Range:
+    return Range(math.floor(tight.low * _RANGE_STEPS) / _RANGE_STEPS,
+                 math.ceil(tight.high * _RANGE_STEPS) / _RANGE_STEPS)
 
 
 def _integer_ranges(ranges: ActivationRanges) -> IntegerRanges:
@@ -151,7 +168,9 @@ def _wet(file: TfliteFile, dry: Signal) -> Signal:
     """What a player must give: input gain, the reference network, output gain."""
     manifest = file.manifest()
     scaled = dry * np.float32(_factor(manifest.input_gain_db))
-    if manifest.scheme == "w8a16":
+    if manifest.network.family == "wavenet" and not file.is_float:
+        wet = open_integer_wavenet(file).play(scaled)
+    elif manifest.scheme == "w8a16":
         wet = W8A16ReferenceNetwork(read_integer_network(file)).play(scaled)
     elif file.is_float:
         wet = open_reference(read_weights(file)).process(scaled)
