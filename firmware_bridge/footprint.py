@@ -58,7 +58,9 @@ def link_footprint(compiler: str, flags: Sequence[str], sources: Sequence[Path],
     """
     state = image.with_suffix(".state.c")
     state.write_text(STATE_SOURCE, encoding="utf-8")
-    run_compiler([compiler, *flags, "-ffunction-sections", "-fdata-sections", f"-I{include}", *map(str, sources),
+    # The compiler runs in another folder than its caller.
+    paths = [str(source.absolute()) for source in sources]
+    run_compiler([compiler, *flags, "-ffunction-sections", "-fdata-sections", f"-I{include.absolute()}", *paths,
                   str(state), *_LINKING, "-o", str(image)], include)
     return image
 

@@ -164,6 +164,13 @@ def test_a_program_that_stops_is_an_error_and_not_a_result(tmp_path: Path) -> No
 
 
 @pytest.mark.usefixtures("rig")
+def test_a_project_may_be_named_from_where_its_caller_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert verify_project(Path("project")).passed
+
+
+@pytest.mark.usefixtures("rig")
 def test_verify_says_which_boards_it_fits_and_exits_with_1_when_not(tmp_path: Path, cli: Cli) -> None:
     folder = make(tmp_path, wanted=Wanted("w8a16", 16)).folder
     code, text, _ = cli("firmware", "verify", folder, "--json")
