@@ -106,7 +106,7 @@ def test_dry_audio_of_another_rate_is_refused(run: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(("options", "said"), [
-    (("--schemes", "w8a8"), "scheme w8a8: does not exist for wavenet "),
+    (("--schemes", "tflm16x8"), "scheme tflm16x8: does not exist for wavenet "),
     (("--finetune", "1"), "WaveNets are not fine-tuned yet"),
 ])
 def test_what_a_network_does_not_have_is_refused_before_anything_is_said_of_audio(options: tuple[str, ...], said: str,
