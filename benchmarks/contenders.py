@@ -90,7 +90,13 @@ def open_contenders(folder: Path, weights: NetworkWeights, block_size: int) -> d
     if weights.spec.family != "lstm":
         # The others are written for LSTMs alone.
         others = {name: opened for name, opened in others.items() if name.endswith("float32")}
-    for name, opened in others.items():
+    return engines | open_installed(others)
+
+
+def open_installed(contenders: dict[str, Callable[[], Engine]]) -> dict[str, Engine]:
+    """Those that this machine has; of the others it says why they are left out."""
+    engines = {}
+    for name, opened in contenders.items():
         try:
             engines[name] = opened()
         except (ImportError, PedalError) as reason:

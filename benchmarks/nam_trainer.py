@@ -31,7 +31,7 @@ import torch
 from nam.train import core, full
 from nam.train.lightning_module import LightningModule
 
-from training_clock import CLOCKS, cpu_seconds, keep_to_cores, make_clock
+from training_clock import add_training_options, cpu_seconds, keep_to_cores, make_clock
 
 BATCH = 16
 """Default of nam.train.core.train."""
@@ -153,15 +153,9 @@ def learning_config(out: Path) -> dict[str, Any]:
 def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("dry", type=Path)
-    parser.add_argument("wet", type=Path)
+    add_training_options(parser)
     parser.add_argument("--network", type=Path, required=True, help="its net configuration, JSON")
     parser.add_argument("--boundary", type=int, required=True, help="first validation sample")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, required=True)
-    parser.add_argument("--clock", choices=CLOCKS, required=True)
-    parser.add_argument("--cores", type=int, required=True)
-    parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     keep_to_cores(options.cores)
     torch.set_num_threads(options.cores)

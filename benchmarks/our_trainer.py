@@ -10,22 +10,15 @@ import argparse
 import json
 import sys
 import time
-from pathlib import Path
 
-from training_clock import CLOCKS, cpu_seconds, keep_to_cores, make_clock
+from training_clock import add_training_options, cpu_seconds, keep_to_cores, make_clock
 
 
 def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("dry", type=Path)
-    parser.add_argument("wet", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
+    add_training_options(parser)
     parser.add_argument("--network", required=True, help="of network_names.py")
-    parser.add_argument("--minutes", type=float, required=True)
-    parser.add_argument("--clock", choices=CLOCKS, required=True)
-    parser.add_argument("--cores", type=int, required=True)
-    parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     # Before TensorFlow counts the cores.
     keep_to_cores(options.cores)

@@ -6,11 +6,24 @@ A trainer that leaves a core idle gets that time back, one that waits by spinnin
 Standard library alone: NAM's Python reads this file too.
 """
 
+import argparse
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 CLOCKS = ("wall", "cpu")
+
+
+def add_training_options(parser: argparse.ArgumentParser) -> None:
+    """What both trainers are told besides their network."""
+    parser.add_argument("dry", type=Path)
+    parser.add_argument("wet", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, required=True)
+    parser.add_argument("--clock", choices=CLOCKS, required=True)
+    parser.add_argument("--cores", type=int, required=True)
+    parser.add_argument("--seed", type=int, default=0)
 
 
 def cpu_seconds() -> float:

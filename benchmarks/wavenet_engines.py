@@ -18,12 +18,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from contenders import play
+from contenders import open_installed, play
 from engines import clock_us, race
 from litert_defaults import LiteRTDefaults
 
 from neuralpedal.contract.atomic import write_json
-from neuralpedal.contract.errors import PedalError
 from neuralpedal.contract.metrics import esr
 from neuralpedal.contract.reference import open_reference
 from neuralpedal.contract.wavenet_weights import random_wavenet
@@ -65,14 +64,8 @@ def open_engines(model: Path, block_size: int) -> dict[str, Engine]:
         if feature in find_toolchain().macros:
             library = build_native(model, model.parent / name, find_toolchain(tuning=tuning)).folder
             engines[f"native, {name}"] = open_engine(model, "native", block_size, library=library)
-    others = {"LiteRT float32": lambda: LiteRTDefaults(model, block_size),
-              "litert float32": lambda: open_engine(model, "litert", block_size)}
-    for name, opened in others.items():
-        try:
-            engines[name] = opened()
-        except (ImportError, PedalError) as reason:
-            print(f"left out: {name} ({reason})", file=sys.stderr)
-    return engines
+    return engines | open_installed({"LiteRT float32": lambda: LiteRTDefaults(model, block_size),
+                                     "litert float32": lambda: open_engine(model, "litert", block_size)})
 
 
 def measure(preset: str, folder: Path, options: argparse.Namespace) -> list[Row]:

@@ -97,7 +97,7 @@ def write_all(folder: Path) -> None:
     for network in WAVENETS:
         wavenet = random_wavenet(network.spec, network.seed)
         for scheme in schemes_for(network.spec):
-            _write_model(folder / f"{network.name}.{scheme}", network, _build_wavenet(network, wavenet, scheme))
+            _write_model(folder / f"{network.name}.{scheme}", network, _build(network, wavenet, scheme))
 
 
 def _write_model(stem: Path, network: GoldenNetwork, model: bytes) -> None:
@@ -106,12 +106,14 @@ def _write_model(stem: Path, network: GoldenNetwork, model: bytes) -> None:
     _write_arrays(stem.with_name(f"{stem.name}.npz"), dry=dry, wet=_wet(read_tflite(path), dry))
 
 
-def _build(network: GoldenNetwork, weights: NetworkWeights, scheme: str) -> bytes:
+def _build(network: GoldenNetwork, weights: AnyWeights, scheme: str) -> bytes:
     manifest = _manifest(network, weights, scheme)
     if scheme == "float32":
         return build_float32(weights, manifest)
     if scheme == "w8":
         return build_w8(weights, manifest)
+    if isinstance(weights, WaveNetWeights):
+        return _build_integer_wavenet(network, weights, manifest)
     if scheme == "w8a16":
         formats = choose_formats(weights, _integer_ranges(_ranges(network, weights)), _factor(network.input_gain_db))
         return build_w8(weights, manifest.model_copy(update={"integer_format": formats}))
@@ -120,15 +122,10 @@ def _build(network: GoldenNetwork, weights: NetworkWeights, scheme: str) -> byte
     return build_w8a8(weights, _ranges(network, weights), manifest)
 
 
-def _build_wavenet(network: GoldenNetwork, weights: WaveNetWeights, scheme: str) -> bytes:
-    manifest = _manifest(network, weights, scheme)
-    if scheme == "float32":
-        return build_float32(weights, manifest)
-    if scheme == "w8":
-        return build_w8(weights, manifest)
+def _build_integer_wavenet(network: GoldenNetwork, weights: WaveNetWeights, manifest: Manifest) -> bytes:
     held = grid_weights(weights)
     ranges = {name: _outwards(seen) for name, seen in measure_signals(held, _calibration(network)).items()}
-    return build_integer_wavenet(held, choose_wavenet_formats(network.spec, ranges, scheme), manifest)
+    return build_integer_wavenet(held, choose_wavenet_formats(network.spec, ranges, manifest.scheme), manifest)
 
 
 def _manifest(network: GoldenNetwork, weights: AnyWeights, scheme: str) -> Manifest:
