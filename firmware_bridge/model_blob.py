@@ -67,8 +67,8 @@ def write_blob(model: Path, samples: Samples) -> ModelBlob:
     arithmetic = _ARITHMETICS.get((manifest.network.family, manifest.scheme))
     if arithmetic is None:
         raise ModelFileError(f"{file.path}: a {manifest.network.label} as {manifest.scheme} has no player on a board; "
-                             f"convert an LSTM to {W8A16} or {' or '.join(FLOAT_SCHEMES)}, or flash its C (neuralpedal "
-                             "firmware)")
+                             f"convert an LSTM to {_played('lstm')} or a GRU to {_played('gru')}, or flash its C "
+                             "(neuralpedal firmware)")
     if arithmetic == Arithmetic.W8A8 and manifest.audio_code:
         arithmetic = Arithmetic.W8A8_PAIR
     spec = manifest.recurrent
@@ -84,6 +84,10 @@ def write_blob(model: Path, samples: Samples) -> ModelBlob:
     crc = zlib.crc32(body)
     start = _START.pack(MAGIC, FORMAT, arithmetic, samples, _START.size + len(body), crc)
     return ModelBlob(start + body, arithmetic, crc, digest, name)
+
+
+def _played(family: str) -> str:
+    return ", ".join(scheme for one, scheme in _ARITHMETICS if one == family)
 
 
 def blob_digest(model: Path) -> bytes:

@@ -32,8 +32,6 @@ _STACK_BYTES = 1536
 
 _HALF, _BY_FACTORS, _NOTHING = 1 << 30, "PEDAL_BY_FACTORS", "PEDAL_NOTHING"
 _LEAK_SHIFT = 22
-_TABLE_STEP = 3
-"""Steps of a table's argument per step of a signal in Q3.12."""
 
 
 @dataclass(frozen=True)

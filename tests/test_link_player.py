@@ -96,8 +96,53 @@ def test_a_blob_whose_crc_is_right_is_checked_all_the_same(library: tuple[Player
     player, int16 = library
     content = bytearray(write_blob(GOLDEN / "lstm-2x3.w8a16.tflite", Samples.INT16 if int16 else Samples.FLOAT).content)
     content[offset] = byte
+    assert player.choose(sealed(content)) == fault
+
+
+def sealed(content: bytearray) -> bytes:
+    """With the size and the CRC that it says it has."""
+    content[8:12] = len(content).to_bytes(4, "little")
     content[12:16] = zlib.crc32(content[16:]).to_bytes(4, "little")
-    assert player.choose(bytes(content)) == fault
+    return bytes(content)
+
+
+SETTINGS, LAYER_FORMAT, RATIO_WORD, CELL_FORMAT_WORD, FINE_CELLS_AT, FLAGS_AT = 136, 240, 19, 18, 72, 21
+
+
+@pytest.mark.parametrize("name", ["lstm-2x3.w8a8", "lstm-1x4-skip.coarse-fine.w8a8"])
+def test_a_w8a8_blob_whose_numbers_no_kernel_can_shift_by_is_refused(library: tuple[PlayerLibrary, bool], name: str
+                                                                     ) -> None:
+    player, int16 = library
+    right = write_blob(GOLDEN / f"{name}.tflite", Samples.INT16 if int16 else Samples.FLOAT).content
+    without_lines = next(bits for bits in (0, 1) if not right[FINE_CELLS_AT] >> bits & 1)
+    for place, word in ((SETTINGS + 4 * RATIO_WORD, 16), (LAYER_FORMAT + 4, 31), (LAYER_FORMAT + 4, -32),
+                        (LAYER_FORMAT + 4 * CELL_FORMAT_WORD, without_lines),
+                        (LAYER_FORMAT + 4 * CELL_FORMAT_WORD, 16)):
+        content = bytearray(right)
+        content[place : place + 4] = word.to_bytes(4, "little", signed=True)
+        assert player.choose(sealed(content)) == Fault.BLOB, (place, word)
+    assert player.choose(sealed(bytearray(right))) == 0
+
+
+def test_a_w8a8_blob_without_a_beginning_is_refused(library: tuple[PlayerLibrary, bool]) -> None:
+    player, int16 = library
+    right = write_blob(GOLDEN / "lstm-2x3.w8a8.tflite", Samples.INT16 if int16 else Samples.FLOAT).content
+    for missing in range(0, 200, 4):
+        content = bytearray(right[: len(right) - missing])
+        content[FLAGS_AT] &= 1
+        assert player.choose(sealed(content)) == Fault.BLOB, missing
+
+
+def test_cells_that_a_sum_may_grow_beyond_its_format_from_are_refused(library: tuple[PlayerLibrary, bool],
+                                                                      tmp_path: Path) -> None:
+    player, int16 = library
+    file = write_pedal(tmp_path / "pedal.tflite", Wanted("w8a16", 4, begins=True))
+    right = write_blob(file.path, Samples.INT16 if int16 else Samples.FLOAT).content
+    first_cell = len(right) - 4 * 2 - 4 * 4
+    for cell, fault in ((2**30 - 1, 0), (2**30, Fault.BLOB), (-(2**30), 0), (-(2**30) - 1, Fault.BLOB)):
+        content = bytearray(right)
+        content[first_cell : first_cell + 4] = cell.to_bytes(4, "little", signed=True)
+        assert player.choose(sealed(content)) == fault, cell
 
 
 def test_a_blob_for_other_samples_is_refused(library: tuple[PlayerLibrary, bool]) -> None:
