@@ -11,6 +11,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from emulated_pedal import io_of
+
 from neuralpedal.firmware_bridge.link.protocol import Samples
 from neuralpedal.firmware_bridge.model_blob import write_blob
 from neuralpedal.firmware_bridge.player_sources import PlayerSettings, player_texts, player_units
@@ -49,7 +51,7 @@ void pedal_process(pedal_state *state, const pedal_sample *in, pedal_sample *out
 
 def measure(scheme: str, layers: int, hidden: int, target: str) -> tuple[float, float]:
     """Instructions per sample of generated C and of the player."""
-    io = "float" if scheme == "w8" else "int16"
+    io = io_of(scheme)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         model = write_pedal(folder / "pedal.tflite", Wanted(scheme, hidden, layers, scale=0.3)).path

@@ -95,11 +95,16 @@ def rescale_wide(multiplier: ArrayLike, shift: ArrayLike) -> _Function:
 
     Shifts from −31 to 7. Source: tensorflow/lite/kernels/internal/common.cc.
     """
-    wide = np.asarray(multiplier, dtype=np.int64)
-    narrow = np.where(wide < 0x7FFF0000, (wide + (1 << 15)) >> 16, 0x7FFF)
+    narrow = narrow_multiplier(multiplier)
     right = 15 - _within(shift, 7)
     half = np.asarray(np.int64(1) << (right - 1))
     return lambda values: (np.asarray(values, dtype=np.int64) * narrow + half) >> right
+
+
+def narrow_multiplier(multiplier: ArrayLike) -> NDArray[np.int64]:
+    """A multiplier of 31 bits, rounded to the 15 that :func:`rescale_wide` takes."""
+    wide = np.asarray(multiplier, dtype=np.int64)
+    return np.where(wide < 0x7FFF0000, (wide + (1 << 15)) >> 16, 0x7FFF)
 
 
 def _within(shift: ArrayLike, most: int) -> NDArray[np.int64]:

@@ -72,6 +72,16 @@ def layer_weight(array: int, layer: int, name: str) -> str:
     return f"array{array}/layer{layer}/{name}"
 
 
+def array_answer(array: int) -> str:
+    """The signal that leaves an array's head."""
+    return f"array{array}/answer"
+
+
+def last_answer(spec: WaveNetSpec) -> str:
+    """The signal that leaves the last array's head: the network's, but for the head's scale."""
+    return array_answer(len(spec.arrays) - 1)
+
+
 def leads_on(spec: WaveNetSpec, array: int, layer: int) -> bool:
     """Whether something reads what a layer passes on."""
     return array < len(spec.arrays) - 1 or layer < len(spec.arrays[array].dilations) - 1
@@ -142,7 +152,7 @@ class _Main:
         kernel = plan.weight(array_weight(index, "head"), (array.head_size, 1, array.head_kernel_size, c))
         bias = plan.weight(array_weight(index, "head_bias"), (array.head_size,)) if array.head_bias else self._zeros(
             array.head_size)
-        return signal, self._convolve(f"array{index}/answer", head, kernel, bias, 1)
+        return signal, self._convolve(array_answer(index), head, kernel, bias, 1)
 
     def _layer(self, index: int, layer: int, array: ConvArray, signal: str) -> str:
         """The activations, [1, 1, T, C]."""

@@ -30,13 +30,7 @@ from neuralpedal.convert.scheme_arithmetic import (
     w8a16_weights,
 )
 from neuralpedal.convert.source import ConversionSource
-from neuralpedal.convert.wavenet_graph import grid_weights
-from neuralpedal.convert.wavenet_integers import (
-    Formats,
-    build_integer_wavenet,
-    choose_wavenet_formats,
-    measure_signals,
-)
+from neuralpedal.convert.wavenet_integers import Formats, build_integer_wavenet, choose_wavenet_formats
 
 Builder = Callable[[Manifest], bytes]
 
@@ -124,13 +118,13 @@ def _prepare_wavenet(scheme: str, source: ConversionSource, given: WaveNetWeight
     no_grids = Arithmetic("free", ())
     if scheme == "float32":
         return PreparedScheme(scheme, lambda manifest: build_float32(given, manifest), given, no_grids)
-    weights = source.wavenet_rounded
-    held = grid_weights(weights)
+    held = source.wavenet_held
     if scheme == "w8":
+        weights = source.wavenet_rounded
         return PreparedScheme(scheme, lambda manifest: build_w8(weights, manifest), held, no_grids)
-    ranges = measure_signals(held, source.calibration)
+    ranges = source.wavenet_signals
     if scheme == "w8a8":
         ranges = clipped_ranges(held, source.calibration, ranges)
-    formats = choose_wavenet_formats(weights.spec, ranges, scheme)
+    formats = choose_wavenet_formats(held.spec, ranges, scheme)
     return PreparedScheme(scheme, lambda manifest: build_integer_wavenet(held, formats, manifest), held, no_grids,
                           formats)

@@ -21,9 +21,12 @@ from neuralpedal.contract.spec import NetworkSpec
 from neuralpedal.contract.wavenet import WaveNetSpec
 from neuralpedal.contract.wavenet_weights import WaveNetWeights
 from neuralpedal.contract.weights import NetworkWeights
+from neuralpedal.convert.calibration import Range
 from neuralpedal.convert.rounding_choice import better_rounded
 from neuralpedal.convert.sensitivity import Weights
 from neuralpedal.convert.signal_grids import SignalGrids
+from neuralpedal.convert.wavenet_graph import grid_weights
+from neuralpedal.convert.wavenet_integers import measure_signals
 from neuralpedal.train.networks import load_model
 
 Signal = NDArray[np.float32]
@@ -110,6 +113,16 @@ class ConversionSource:
         """A WaveNet's weights for a grid per output channel."""
         assert isinstance(self.weights, WaveNetWeights)
         return self._rounded(self.weights, "channel")
+
+    @cached_property
+    def wavenet_held(self) -> WaveNetWeights:
+        """The same, on that grid."""
+        return grid_weights(self.wavenet_rounded)
+
+    @cached_property
+    def wavenet_signals(self) -> dict[str, Range]:
+        """What their signals reach over the calibration audio. Raises RecordingError: it is empty or silent."""
+        return measure_signals(self.wavenet_held, self.calibration)
 
     @cached_property
     def channel_rounded(self) -> NetworkWeights:

@@ -11,6 +11,7 @@ import numpy as np
 from neuralpedal.contract.affine import AffineCode
 from neuralpedal.contract.arithmetic import Grid
 from neuralpedal.contract.metrics import esr
+from neuralpedal.contract.wavenet_plan import last_answer
 from neuralpedal.contract.wavenet_weights import WaveNetWeights
 from neuralpedal.contract.weights import Array
 from neuralpedal.convert.budget_advice import advice
@@ -100,7 +101,7 @@ def _grid_of(code: AffineCode) -> Grid:
 
 def _on_grids(weights: WaveNetWeights, formats: Formats) -> Through:
     """For :func:`play_stretches`: every signal on the grid of its format, the last head when it is scaled."""
-    last = f"array{len(weights.spec.arrays) - 1}/answer"
+    last = last_answer(weights.spec)
     grids = {"head" if name == last else name: _grid_of(code) for name, code in formats.items()}
 
     def through(name: str, signal: Array) -> Array:
@@ -110,7 +111,7 @@ def _on_grids(weights: WaveNetWeights, formats: Formats) -> Through:
 
 
 def _term(name: str, weights: WaveNetWeights) -> str | None:
-    if name == f"array{len(weights.spec.arrays) - 1}/answer":
+    if name == last_answer(weights.spec):
         return "output_code"
     if name.startswith("array") and name.endswith("/answer"):
         return "cell_format"

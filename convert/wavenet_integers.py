@@ -23,7 +23,7 @@ from neuralpedal.contract.manifest import Manifest
 from neuralpedal.contract.reference_integer_wavenet import IntegerReferenceWaveNet
 from neuralpedal.contract.tflite_file import parse_tflite
 from neuralpedal.contract.wavenet import ConvArray, WaveNetSpec
-from neuralpedal.contract.wavenet_plan import bias_type, pasts, wavenet_plans
+from neuralpedal.contract.wavenet_plan import bias_type, last_answer, pasts, wavenet_plans
 from neuralpedal.contract.wavenet_weights import WaveNetWeights
 from neuralpedal.contract.weights import Array
 from neuralpedal.convert.calibration import Range
@@ -82,7 +82,7 @@ class _Choice:
 
     def __init__(self, spec: WaveNetSpec, ranges: Mapping[str, Range], signal: Any) -> None:
         self._signal, self._ranges = signal, ranges
-        self._last = f"array{len(spec.arrays) - 1}/answer"
+        self._last = last_answer(spec)
         self._arrays = {f"array{index}": array for index, array in enumerate(spec.arrays)}
         self._shared = shared_steps(spec, ranges, HEADROOM) if self._wide else {}
         self.formats: Formats = {}
@@ -207,11 +207,11 @@ def _add_kernel(kernels: Mapping[str, _IntegerKernel], writer: GraphWriter, name
 def _kernels(weights: WaveNetWeights, plan: GraphPlan, formats: Formats) -> dict[str, _IntegerKernel]:
     """By the names of kernels and of their biases."""
     arrays, found = dict(arrays_by_name(weights)), {}
-    last = len(weights.spec.arrays) - 1
+    last = last_answer(weights.spec)
     for step in plan.steps:
         if step.operator == "CONV_2D":
             _, kernel, bias = step.inputs
-            factor = weights.spec.head_scale if step.outputs[0] == f"array{last}/answer" else 1.0
+            factor = weights.spec.head_scale if step.outputs[0] == last else 1.0
             matrix = arrays[kernel].astype(np.float64).reshape(plan.weights[kernel]) * factor
             offset = arrays[bias] * factor if bias in arrays else np.zeros(len(matrix))
             made = _quantize(matrix, offset, formats[step.inputs[0]], formats[step.outputs[0]], plan)

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 
 from neuralpedal.contract.wavenet import ConvArray, WaveNetSpec
-from neuralpedal.contract.wavenet_plan import leads_on
+from neuralpedal.contract.wavenet_plan import array_answer, leads_on
 from neuralpedal.convert.calibration import Range
 
 _MOST_FINER_BITS = 13
@@ -39,7 +39,7 @@ def shared_steps(spec: WaveNetSpec, ranges: Mapping[str, Range], headroom: float
 def _totals(index: int, array: ConvArray) -> Iterator[str]:
     """The head that the array before hands over, and every sum with it."""
     if index:
-        yield f"array{index - 1}/answer"
+        yield array_answer(index - 1)
     yield from (f"array{index}/layer{layer}/total" for layer in range(0 if index else 1, len(array.dilations)))
 
 

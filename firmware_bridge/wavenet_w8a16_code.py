@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from neuralpedal.contract.errors import FirmwareError
 from neuralpedal.contract.fixed_point import INT16_MIN, Integers
+from neuralpedal.contract.integer_kernels import narrow_multiplier
 from neuralpedal.contract.integer_operators import (
     IntegerConvolution,
     IntegerFunction,
@@ -210,8 +211,7 @@ class _Writer:
 
 def _narrow(conv: IntegerConvolution) -> tuple[Integers, Integers]:
     """Multipliers of 15 bits and shifts to the right, as LiteRT's kernels of int16 signals have them."""
-    wide = conv.multipliers
-    return np.where(wide < 0x7FFF0000, (wide + (1 << 15)) >> 16, 0x7FFF), 15 - conv.shifts
+    return narrow_multiplier(conv.multipliers), 15 - conv.shifts
 
 
 def _constant_rows(conv: IntegerConvolution) -> tuple[NDArray[np.bool_], Integers]:
