@@ -12,7 +12,7 @@ import pytest
 from neuralpedal.contract.errors import ControlError, SpecError
 from neuralpedal.device.controls.action_queue import Order
 from neuralpedal.device.controls.control_server import MOST_CLIENTS, ControlServer
-from neuralpedal.device.controls.control_socket import socket_path
+from neuralpedal.device.controls.control_socket import places_to_look, socket_path
 
 
 class Rig:
@@ -212,6 +212,16 @@ def test_where_it_is(monkeypatch, tmp_path):
     assert socket_path() == Path("/run/pedal.sock") and socket_path(tmp_path / "a") == tmp_path / "a"
     with pytest.raises(SpecError, match="wanted 107 at most"):
         socket_path(Path("/tmp") / ("x" * 200))
+
+
+def test_ctl_looks_for_its_users_pedal_then_for_the_services_and_for_no_other_than_one_that_was_named(
+        monkeypatch, tmp_path):
+    monkeypatch.delenv("NEURALPEDAL_SOCKET", raising=False)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/1000")
+    assert list(places_to_look()) == [Path("/run/user/1000/neuralpedal/ctl.sock"), Path("/run/neuralpedal/ctl.sock")]
+    assert list(places_to_look(tmp_path / "a")) == [tmp_path / "a"]
+    monkeypatch.setenv("NEURALPEDAL_SOCKET", "/run/pedal.sock")
+    assert list(places_to_look()) == [Path("/run/pedal.sock")]
 
 
 def test_a_client_that_asks_and_does_not_read_is_shown_out_before_much_waits_for_it(rig):

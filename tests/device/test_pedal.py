@@ -72,6 +72,15 @@ def test_a_pedal_says_what_is_heard_and_not_what_it_was_asked_for():
     assert pedal.heard == Heard.EFFECT
 
 
+def test_the_tap_gets_the_guitar_as_it_came_and_not_what_is_heard():
+    pedal, dry = settled(), plucks(0.3)
+    pedal.tap.is_open = True
+    play(pedal, dry)
+    kept = pedal.tap.read()
+    end = len(dry) // pedal.engine.block_size * pedal.engine.block_size
+    np.testing.assert_array_equal(kept, dry[end - len(kept) : end])
+
+
 def test_a_bypassed_pedal_plays_the_guitar_to_the_last_bit_whatever_the_gains():
     dry = plucks(0.2)
     wet = play(settled(bypassed=True, input_gain_db=20.0, output_gain_db=-7.0), dry)

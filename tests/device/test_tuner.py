@@ -39,6 +39,20 @@ def test_a_plucked_note_is_right_to_a_tenth_of_a_cent(rate_hz: int) -> None:
         assert -50.0 <= note.cents <= 50.0
 
 
+@pytest.mark.parametrize(("number", "level"), [(2, 2.5), (16, 0.5)])
+def test_a_strong_harmonic_and_a_direct_current_do_not_hide_the_fundamental(number: int, level: float) -> None:
+    angle = 2.0 * np.pi * 70.0 * np.arange(8_160) / 48_000
+    wave = 0.1 * (np.sin(angle) + level * np.sin(number * angle)) + 0.5
+    note = find_note(wave.astype(np.float32), 48_000)
+    assert note is not None and note.frequency_hz == pytest.approx(70.0, abs=0.1)
+
+
+@pytest.mark.parametrize("frequency_hz", [45.0, 1_500.0])
+def test_what_is_lower_or_higher_than_a_guitar_is_no_note(frequency_hz: float) -> None:
+    wave = 0.1 * np.sin(2.0 * np.pi * frequency_hz * np.arange(8_160) / 48_000)
+    assert find_note(wave.astype(np.float32), 48_000) is None
+
+
 def test_the_open_strings_have_their_names() -> None:
     for name, frequency_hz in (("E2", 82.407), ("A2", 110.0), ("D3", 146.832), ("G3", 195.998), ("B3", 246.942),
                                ("E4", 329.628)):
@@ -79,5 +93,6 @@ def test_a_tuner_that_is_off_hears_nothing_and_one_that_is_switched_on_begins_an
     tuner.listen()
     assert tuner.reading() is None
     tuner.switch(True)
+    assert tuner.reading() == {"note": None, "cents": None, "frequency_hz": None}
     tuner.listen()
     assert tuner.reading() == {"note": None, "cents": None, "frequency_hz": None} and str(tuner) == "tuner: –"
